@@ -1,0 +1,578 @@
+/*
+ * bb_webhook: webhook dispatch for programs that manage issues and pipelines.
+ *
+ * The host says what happened (bb_webhook_post); every configured webhook that
+ * asked to know is told, in the shape which its product shows best, and the
+ * answer is understood: delivered, to be retried, dead, or unknown.
+ *
+ * Rules that hold for the whole header
+ *
+ *   Return value   0 (BB_OK) or a negative bb_code. It says whether the library
+ *                  could do its work; what the far side did is a bb_outcome.
+ *   bb_error       optional last argument, owned by the caller. When the call
+ *                  fails it receives the code and one sentence that names the
+ *                  field or the webhook. Untouched when the call succeeds.
+ *   Strings        UTF-8, NUL-terminated, borrowed for the length of the call
+ *                  and copied where kept. Ill-formed UTF-8 is repaired (U+FFFD),
+ *                  never refused. NULL and "" mean the same unless said.
+ *   Structs        plain, filled in by the host, begun with the matching
+ *                  BB_..._INIT (other languages: bb_struct_init). struct_size
+ *                  is the size the caller was compiled with: an older, smaller
+ *                  struct is accepted; a newer, larger one too as long as the
+ *                  part this library does not know is all zero, else
+ *                  BB_ERR_STRUCT. Zero in any field means the usual case.
+ *   Ownership      what a _new or an out parameter hands over is freed with the
+ *                  function of that type; every _free accepts NULL.
+ *   Threads        one dispatcher may be used by any number of threads at once.
+ *                  A report, a request and an event document belong to one
+ *                  thread at a time.
+ *   Time           milliseconds since 1970-01-01 UTC, except created_ts, which
+ *                  is in seconds (as the Custom endpoint sends it).
+ *   Secrets        a webhook's URL path and query, its secret, and signatures
+ *                  never appear in an error, an outcome, a report or a log line.
+ */
+#ifndef BB_WEBHOOK_H
+#define BB_WEBHOOK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BB_WEBHOOK_VERSION "0.1.0"
+#define BB_WEBHOOK_VERSION_NUMBER 100 /* major * 10000 + minor * 100 + patch */
+
+#if defined(BB_WEBHOOK_BUILD) && defined(__GNUC__)
+#define BB_API __attribute__((visibility("default")))
+#else
+#define BB_API
+#endif
+
+#ifdef __cplusplus
+/* C++11 has no designated initialisers: the same INIT macros work through this. */
+template <typename T> inline T bb_init_struct() {
+    T made = T();
+    made.struct_size = sizeof(T);
+    return made;
+}
+#define BB_INIT_STRUCT(type) bb_init_struct<type>()
+extern "C" {
+#else
+#define BB_INIT_STRUCT(type) { .struct_size = sizeof(type) }
+#endif
+
+/* ---------------------------------------------------------------- codes -- */
+
+typedef enum bb_code {
+    BB_OK = 0,
+    BB_ERR_NO_MEMORY = -1, /* an allocation failed; nothing was half done */
+    BB_ERR_ARGUMENT = -2,  /* a required pointer is NULL or a value out of range */
+    BB_ERR_STRUCT = -3,    /* struct_size not set, or newer fields in use */
+    BB_ERR_EVENT = -4,     /* the event has no activity, or cannot be read */
+    BB_ERR_WEBHOOK = -5,   /* a webhook's configuration is wrong */
+    BB_ERR_URL = -6,       /* a webhook's URL is malformed or not allowed */
+    BB_ERR_EXISTS = -7,    /* a webhook with this id is already there */
+    BB_ERR_NOT_FOUND = -8, /* no webhook has this id */
+    BB_ERR_TOO_LARGE = -9, /* the payload does not fit its limit */
+    BB_ERR_SYSTEM = -10    /* libcurl or the operating system refused */
+} bb_code;
+
+typedef struct bb_error {
+    size_t struct_size;
+    bb_code code;
+    int reserved;   /* zero */
+    char text[512]; /* one sentence, UTF-8, safe to print */
+} bb_error;
+#define BB_ERROR_INIT BB_INIT_STRUCT(bb_error)
+
+/* A fixed name such as "BB_ERR_URL". Static; never NULL. */
+BB_API const char *bb_code_name(int code);
+
+/* "0.1.0" of the library that is running, as opposed to BB_WEBHOOK_VERSION. */
+BB_API const char *bb_webhook_version(void);
+
+/* Zeroes `size` bytes at `object` and sets its struct_size: what the INIT macros
+ * do, for callers that cannot use them. BB_ERR_ARGUMENT for NULL or a size
+ * below sizeof(size_t). */
+BB_API int bb_struct_init(void *object, size_t size);
+
+/* ----------------------------------------------------------- vocabulary -- */
+
+/* What happened. One bit each, so that a webhook's wish is a set of them. */
+typedef enum bb_activity {
+    BB_ISSUE_CREATE = 0x01,          /* bb.issue.create */
+    BB_ISSUE_STATUS_UPDATE = 0x02,   /* bb.issue.status.update */
+    BB_STAGE_STATUS_UPDATE = 0x04,   /* bb.pipeline.stage.status.update */
+    BB_TASK_STATUS_UPDATE = 0x08,    /* bb.pipeline.task.status.update */
+    BB_ISSUE_FIELD_UPDATE = 0x10,    /* bb.issue.field.update */
+    BB_ISSUE_COMMENT_CREATE = 0x20   /* bb.issue.comment.create */
+} bb_activity;
+#define BB_ACTIVITY_ALL 0x3fu
+
+typedef enum bb_level { BB_INFO = 1, BB_SUCCESS = 2, BB_WARN = 3, BB_ERROR = 4 } bb_level;
+
+/* The kind of receiver. */
+typedef enum bb_type {
+    BB_SLACK = 1,
+    BB_DISCORD = 2,
+    BB_TEAMS = 3,
+    BB_DINGTALK = 4,
+    BB_FEISHU = 5, /* Feishu and Lark */
+    BB_WECOM = 6,
+    BB_CUSTOM = 7
+} bb_type;
+
+typedef enum bb_language { BB_ENGLISH = 1, BB_CHINESE = 2 } bb_language;
+
+/* One bit each, so that a webhook's filter is a set of them. */
+typedef enum bb_issue_status {
+    BB_ISSUE_OPEN = 1,
+    BB_ISSUE_DONE = 2,
+    BB_ISSUE_CANCELED = 4
+} bb_issue_status;
+
+typedef enum bb_stage_status { BB_STAGE_BEGIN = 1, BB_STAGE_END = 2 } bb_stage_status;
+
+/* Task statuses are text, because a host may have more of them than these; one
+ * that is not listed is shown as it is. */
+#define BB_TASK_PENDING "PENDING"
+#define BB_TASK_PENDING_APPROVAL "PENDING_APPROVAL"
+#define BB_TASK_RUNNING "RUNNING"
+#define BB_TASK_DONE "DONE"
+#define BB_TASK_FAILED "FAILED"
+#define BB_TASK_CANCELED "CANCELED"
+#define BB_TASK_SKIPPED "SKIPPED"
+
+/* What an attempt's answer means for the delivery. */
+typedef enum bb_verdict {
+    BB_DELIVERED = 1, /* the receiver said yes */
+    BB_RETRY = 2,     /* not now; the same request may succeed later */
+    BB_DEAD = 3,      /* this delivery will never succeed as it is */
+    BB_UNKNOWN = 4    /* sent, but the answer was lost: it may have arrived */
+} bb_verdict;
+
+/* What an attempt's answer means for the webhook itself. */
+typedef enum bb_advice {
+    BB_ADVICE_PAUSE = 1,   /* send nothing more for retry_after_ms */
+    BB_ADVICE_OPERATOR = 2, /* somebody must mend its settings; later ones go on */
+    BB_ADVICE_DISABLE = 3  /* it is gone: stop using it until it is set up anew */
+} bb_advice;
+
+/* Names as configuration and JSON spell them ("bb.issue.create", "INFO",
+ * "slack", "en", "OPEN", "BEGIN", "delivered", "pause"). Static; "" for a value
+ * that has none. */
+BB_API const char *bb_activity_name(bb_activity activity);
+BB_API const char *bb_level_name(bb_level level);
+BB_API const char *bb_type_name(bb_type type);
+BB_API const char *bb_language_name(bb_language language);
+BB_API const char *bb_issue_status_name(bb_issue_status status);
+BB_API const char *bb_stage_status_name(bb_stage_status status);
+BB_API const char *bb_verdict_name(bb_verdict verdict);
+BB_API const char *bb_advice_name(bb_advice advice);
+
+/* The value of a name, 0 for one that is not known (or NULL). Exact spelling;
+ * bb_type_from_name also takes "lark" for Feishu. */
+BB_API bb_activity bb_activity_from_name(const char *name);
+BB_API bb_level bb_level_from_name(const char *name);
+BB_API bb_type bb_type_from_name(const char *name);
+BB_API bb_language bb_language_from_name(const char *name);
+BB_API bb_issue_status bb_issue_status_from_name(const char *name);
+BB_API bb_stage_status bb_stage_status_from_name(const char *name);
+
+/* --------------------------------------------------------------- events -- */
+
+typedef struct bb_user {
+    size_t struct_size;
+    int64_t id;
+    const char *name;
+    const char *email; /* shown when there is no name */
+} bb_user;
+#define BB_USER_INIT BB_INIT_STRUCT(bb_user)
+
+typedef struct bb_project {
+    size_t struct_size;
+    int64_t id; /* what webhooks' project_id is matched with */
+    const char *name;
+} bb_project;
+#define BB_PROJECT_INIT BB_INIT_STRUCT(bb_project)
+
+typedef struct bb_issue {
+    size_t struct_size;
+    int64_t id;
+    const char *name; /* its first line names the issue in titles */
+    const char *type; /* the host's own word, e.g. "bb.issue.database.schema.update" */
+    const char *description;
+    bb_issue_status status;
+    int reserved; /* zero */
+} bb_issue;
+#define BB_ISSUE_INIT BB_INIT_STRUCT(bb_issue)
+
+/* For BB_ISSUE_FIELD_UPDATE: "assignee", "description", "name" have titles of
+ * their own. The values are display names, not ids. */
+typedef struct bb_field {
+    size_t struct_size;
+    const char *name;
+    const char *old_value;
+    const char *new_value;
+} bb_field;
+#define BB_FIELD_INIT BB_INIT_STRUCT(bb_field)
+
+typedef struct bb_stage {
+    size_t struct_size;
+    int64_t id;
+    const char *name;
+    int64_t failed_tasks; /* more than 0 at the end of a stage: it failed */
+    bb_stage_status status;
+    int reserved; /* zero */
+} bb_stage;
+#define BB_STAGE_INIT BB_INIT_STRUCT(bb_stage)
+
+typedef struct bb_task {
+    size_t struct_size;
+    int64_t id;
+    const char *name;
+    const char *old_status; /* BB_TASK_... or the host's own word */
+    const char *status;
+    const char *detail; /* result detail, e.g. the error of a failed task */
+    const char *skipped_reason;
+} bb_task;
+#define BB_TASK_INIT BB_INIT_STRUCT(bb_task)
+
+/* Somebody to notify. Each product needs its own id; where the one it needs is
+ * missing, or the product cannot notify from a webhook, the name is written as
+ * text. Mentions come only from this list, never from any other text. */
+typedef struct bb_mention {
+    size_t struct_size;
+    const char *name;
+    const char *slack;    /* member id, "U0123ABCD" */
+    const char *discord;  /* user id (snowflake), "80351110224678912" */
+    const char *teams;    /* Entra object id or user principal name */
+    const char *dingtalk; /* user id */
+    const char *phone;    /* mainland China number, "+86" optional: DingTalk, WeCom */
+    const char *feishu;   /* open_id "ou_..." or user_id */
+    const char *wecom;    /* userid */
+    int everyone;         /* not 0: the whole room; the ids are ignored */
+    int reserved;         /* zero */
+} bb_mention;
+#define BB_MENTION_INIT BB_INIT_STRUCT(bb_mention)
+
+/* Something that happened. Only `activity` is required; every part that is
+ * missing is simply not shown. */
+typedef struct bb_event {
+    size_t struct_size;
+    const char *id;          /* the event's own id; NULL: one is made */
+    bb_activity activity;
+    bb_level level;          /* 0: derived from what happened */
+    const char *title;       /* NULL: derived, in each webhook's language */
+    const char *description; /* NULL: the comment, for a comment */
+    const char *link;        /* absolute http(s) URL of the page to open */
+    const char *comment;     /* for BB_ISSUE_COMMENT_CREATE */
+    int64_t created_ts;      /* seconds since 1970; 0: when it is posted */
+    const bb_user *creator;  /* who did it */
+    const bb_issue *issue;
+    const bb_project *project;
+    const bb_field *field;
+    const bb_stage *stage;
+    const bb_task *task;
+    const bb_mention *const *mentions; /* array of pointers, or NULL */
+    size_t mention_count;
+} bb_event;
+#define BB_EVENT_INIT BB_INIT_STRUCT(bb_event)
+
+/* ------------------------------------------------------------- webhooks -- */
+
+/* One configured webhook. */
+typedef struct bb_webhook {
+    size_t struct_size;
+    const char *id;      /* unique in a dispatcher; NULL: the name serves as id */
+    const char *name;    /* for people: reports, errors, the test message */
+    int64_t project_id;  /* 0: events of every project */
+    const char *url;     /* https; a secret */
+    const char *secret;  /* DingTalk, Feishu: signing secret. Custom: Standard
+                            Webhooks, "whsec_" + base64 of 16 to 64 bytes (prefix
+                            optional). Others: must be NULL */
+    bb_type type;
+    uint32_t activities; /* set of bb_activity; 0 matches nothing */
+    bb_language language; /* 0: English */
+    bb_level min_level;  /* 0: every level */
+    uint32_t issue_statuses; /* set of bb_issue_status; 0: any, also no issue */
+    int disabled;        /* not 0: kept, but never matches */
+    const char *const *issue_types; /* NULL: any. Else the issue's type must be
+                                       one of these */
+    size_t issue_type_count;
+    const char *keyword;     /* NULL: "Bytebase"; "": none. Added as last line of
+                                DingTalk and Feishu texts that lack it, because
+                                those products can demand one */
+    const char *button_text; /* NULL: "View in Bytebase" */
+    int allow_any_2xx;   /* Custom: any 2xx is delivered, the body is ignored */
+    int allow_any_host;  /* private deployments: the host is not held against
+                            the product's list, nor the path against its form */
+    int teams_connector; /* Teams: judge as an old Office 365 connector;
+                            0: the host decides */
+    int dingtalk_action_card; /* DingTalk: a card with a button, not markdown
+                                 (people cannot be notified from it) */
+} bb_webhook;
+#define BB_WEBHOOK_INIT BB_INIT_STRUCT(bb_webhook)
+
+/* 1 when `webhook` asks for `event` (activity, project, level, issue status and
+ * type) and is not disabled, 0 when it does not, or a negative bb_code. What a
+ * dispatcher decides by, for hosts that filter by themselves. */
+BB_API int bb_webhook_matches(const bb_webhook *webhook, const bb_event *event, bb_error *error);
+
+/* -------------------------------------------------------------- options -- */
+
+/* The host's allocator. Called from any thread that calls the library. Memory
+ * of libcurl, cJSON and OpenSSL is theirs and does not come from here. */
+typedef struct bb_allocator {
+    size_t struct_size;
+    void *(*alloc)(size_t size, void *user);
+    void *(*resize)(void *block, size_t size, void *user); /* as realloc */
+    void (*free)(void *block, void *user);                 /* block may be NULL */
+    void *user;
+} bb_allocator;
+#define BB_ALLOCATOR_INIT BB_INIT_STRUCT(bb_allocator)
+
+/* Called on the thread that causes the line, possibly on several at once. Must
+ * not call into the dispatcher. `text` is one line without a secret. */
+typedef void (*bb_log_fn)(void *user, bb_level level, const char *text);
+
+/* Milliseconds since 1970. Called from any thread. */
+typedef int64_t (*bb_clock_fn)(void *user);
+
+typedef struct bb_options {
+    size_t struct_size;
+    const bb_allocator *allocator; /* copied; NULL: malloc */
+    bb_clock_fn clock;             /* NULL: the system's clock */
+    void *clock_user;
+    bb_log_fn log; /* NULL: no log */
+    void *log_user;
+    const char *ca_file;     /* PEM bundle; NULL: libcurl's own */
+    const char *user_agent;  /* NULL: "bb_webhook/" and the version */
+    uint32_t connect_timeout_ms; /* DNS + TCP + TLS; 0: 5,000 */
+    uint32_t timeout_ms;         /* one attempt in all; 0: 15,000 */
+    uint32_t post_timeout_ms;    /* one bb_webhook_post in all; 0: 30,000 */
+    uint32_t max_parallel;       /* attempts of one post at once; 0: 64 */
+    int http2;                   /* not 0: offer HTTP/2 over TLS */
+    int insecure_allow_http;     /* not 0: http:// URLs too */
+    int insecure_allow_private_addresses; /* not 0: loopback, private and
+                                             link-local addresses too */
+    int reserved;                /* zero */
+} bb_options;
+#define BB_OPTIONS_INIT BB_INIT_STRUCT(bb_options)
+
+/* ------------------------------------------------------------- outcomes -- */
+
+typedef struct bb_outcome {
+    size_t struct_size;
+    bb_verdict verdict;
+    bb_advice advice;       /* 0: the webhook is fine */
+    int http_status;        /* 0: no answer */
+    int whole_type;         /* not 0: a pause that holds for every webhook of
+                               this type (Discord's global limits) */
+    int64_t retry_after_ms; /* the wait that was asked for, from 1 s to 24 h;
+                               0: none was stated */
+    char remote_code[64];   /* the provider's own code: "310000", "no_service" */
+    char remote_message[512]; /* its own words, one line, safe to print */
+    char text[512];         /* one sentence for a person, names the webhook */
+} bb_outcome;
+#define BB_OUTCOME_INIT BB_INIT_STRUCT(bb_outcome)
+
+/* One delivery's attempt, a row of a report. Owned by the report. */
+typedef struct bb_attempt_report {
+    size_t struct_size;
+    const char *webhook_id;
+    const char *webhook_name;
+    const char *event_id;
+    const char *delivery_id; /* the same over retries; Custom: webhook-id */
+    bb_type type;
+    bb_activity activity;
+    const bb_outcome *outcome;
+    int attempt;        /* 1 for the first */
+    int sent;           /* 0: no byte of a request left this machine */
+    int64_t duration_ms; /* from the start of the attempt to its judgement */
+    int64_t dns_us;      /* each counted from the start of the transfer; */
+    int64_t connect_us;  /* 0: not reached, or a kept connection */
+    int64_t tls_us;
+    int64_t first_byte_us;
+    int64_t total_us;
+    int reused_connection;
+    int reserved;
+} bb_attempt_report;
+
+/* ----------------------------------------------------------- dispatcher -- */
+
+typedef struct bb_dispatcher bb_dispatcher;
+typedef struct bb_report bb_report;
+
+/* Makes an empty dispatcher; `options` may be NULL. Starts libcurl for the
+ * process if nobody has (curl_global_init, counted by libcurl itself).
+ * BB_ERR_NO_MEMORY, BB_ERR_STRUCT, BB_ERR_SYSTEM. */
+BB_API int bb_dispatcher_new(const bb_options *options, bb_dispatcher **dispatcher,
+                             bb_error *error);
+
+/* Closes its connections. No other call on it may be running. */
+BB_API void bb_dispatcher_free(bb_dispatcher *dispatcher);
+
+/* Checks and copies `webhook`. Replacing keeps nothing of the old one's pause
+ * or disabled state; posts that are running finish with the old one. Any
+ * thread, also during posts. BB_ERR_WEBHOOK, BB_ERR_URL, BB_ERR_EXISTS (add),
+ * BB_ERR_NOT_FOUND (replace, remove), BB_ERR_STRUCT, BB_ERR_NO_MEMORY. */
+BB_API int bb_dispatcher_add(bb_dispatcher *dispatcher, const bb_webhook *webhook,
+                             bb_error *error);
+BB_API int bb_dispatcher_replace(bb_dispatcher *dispatcher, const bb_webhook *webhook,
+                                 bb_error *error);
+BB_API int bb_dispatcher_remove(bb_dispatcher *dispatcher, const char *id, bb_error *error);
+
+/* How many webhooks there are, also disabled ones. */
+BB_API size_t bb_dispatcher_count(const bb_dispatcher *dispatcher);
+
+/* Calls `visit` for each webhook that was there when the call began, in the
+ * order in which they were added, until it returns not 0 (which is returned).
+ * The webhook is borrowed for the visit; its URL and secret are the real ones.
+ * `visit` may add and remove webhooks. BB_ERR_NO_MEMORY. */
+typedef int (*bb_webhook_visitor)(void *user, const bb_webhook *webhook);
+BB_API int bb_dispatcher_list(bb_dispatcher *dispatcher, bb_webhook_visitor visit, void *user,
+                              bb_error *error);
+
+/* What answers have said of a webhook so far. */
+typedef struct bb_webhook_status {
+    size_t struct_size;
+    int64_t paused_until_ms; /* 0: not paused */
+    int disabled;            /* not 0: an answer said that it is gone */
+    int reserved;
+    char reason[512];        /* the outcome that paused or disabled it */
+} bb_webhook_status;
+#define BB_WEBHOOK_STATUS_INIT BB_INIT_STRUCT(bb_webhook_status)
+
+/* BB_ERR_NOT_FOUND, BB_ERR_STRUCT. */
+BB_API int bb_dispatcher_status(bb_dispatcher *dispatcher, const char *id,
+                                bb_webhook_status *status, bb_error *error);
+
+/* Ends a webhook's pause or disabled state. BB_ERR_NOT_FOUND. */
+BB_API int bb_dispatcher_resume(bb_dispatcher *dispatcher, const char *id, bb_error *error);
+
+/* ---------------------------------------------------------------- posts -- */
+
+typedef struct bb_post_options {
+    size_t struct_size;
+    uint32_t timeout_ms; /* the whole post; 0: the dispatcher's post_timeout_ms */
+    int reserved;        /* zero */
+} bb_post_options;
+#define BB_POST_OPTIONS_INIT BB_INIT_STRUCT(bb_post_options)
+
+/* Tells every matching webhook what happened: filters, renders, signs, sends
+ * one attempt each (up to max_parallel at once), judges the answers, returns
+ * when all are judged or the time is over. Blocks for that long and no longer;
+ * an attempt that could not start in time is a row with verdict retry and sent
+ * 0, as is a webhook that an earlier answer paused or disabled. Never posts
+ * twice by itself.
+ *
+ * `options` may be NULL. `*report` receives one row per webhook that fired,
+ * free it with bb_report_free; pass NULL for none. On an error no report is
+ * made. Any thread. BB_ERR_EVENT, BB_ERR_STRUCT, BB_ERR_NO_MEMORY,
+ * BB_ERR_SYSTEM. */
+BB_API int bb_webhook_post(bb_dispatcher *dispatcher, const bb_event *event,
+                           const bb_post_options *options, bb_report **report, bb_error *error);
+
+/* Sends "this is a test" to one webhook, whatever its filter, pause or disabled
+ * state, through the same checks as a post. Delivered: its pause or disabled
+ * state ends. BB_ERR_NOT_FOUND and as bb_webhook_post. */
+BB_API int bb_webhook_test(bb_dispatcher *dispatcher, const char *id, bb_report **report,
+                           bb_error *error);
+
+BB_API size_t bb_report_count(const bb_report *report);       /* 0 for NULL */
+BB_API size_t bb_report_undelivered(const bb_report *report); /* rows not BB_DELIVERED */
+/* Row `index`, in the order in which the webhooks were added; NULL past the end. */
+BB_API const bb_attempt_report *bb_report_row(const bb_report *report, size_t index);
+BB_API void bb_report_free(bb_report *report);
+
+/* -------------------------------------- prepare and judge, without network -- */
+
+typedef struct bb_attempt {
+    size_t struct_size;
+    int64_t time_ms;         /* for signatures; 0: the options' clock */
+    const char *delivery_id; /* NULL: derived from the event's and webhook's id */
+} bb_attempt;
+#define BB_ATTEMPT_INIT BB_INIT_STRUCT(bb_attempt)
+
+typedef struct bb_request bb_request;
+
+/* Makes the request that a post would send now: same event, same bytes. No
+ * network, no dispatcher. `options` (allocator, clock, insecure switches) and
+ * `attempt` may be NULL. An event without an id is given one that is derived
+ * from its content. Free with bb_request_free. BB_ERR_EVENT, BB_ERR_WEBHOOK,
+ * BB_ERR_URL, BB_ERR_STRUCT, BB_ERR_NO_MEMORY, BB_ERR_TOO_LARGE. */
+BB_API int bb_webhook_prepare(const bb_options *options, const bb_webhook *webhook,
+                              const bb_event *event, const bb_attempt *attempt,
+                              bb_request **request, bb_error *error);
+
+/* Two views of a request: the bytes to send, and the same with every secret
+ * (URL path and query, `sign`, signature headers) as ***, for printing. */
+typedef enum bb_view { BB_REAL = 1, BB_MASKED = 2 } bb_view;
+
+/* Borrowed from the request. Method is always "POST". */
+BB_API const char *bb_request_method(const bb_request *request);
+BB_API const char *bb_request_url(const bb_request *request, bb_view view);
+BB_API const char *bb_request_body(const bb_request *request, bb_view view, size_t *length);
+BB_API size_t bb_request_header_count(const bb_request *request);
+/* NULL past the end. */
+BB_API const char *bb_request_header_name(const bb_request *request, size_t index);
+BB_API const char *bb_request_header_value(const bb_request *request, size_t index, bb_view view);
+/* What did not fit and was shortened or left out: "title", "description",
+ * "issue_description", ... NULL past the end. */
+BB_API size_t bb_request_cut_count(const bb_request *request);
+BB_API const char *bb_request_cut(const bb_request *request, size_t index);
+BB_API void bb_request_free(bb_request *request);
+
+/* Why there is no whole answer. */
+typedef enum bb_failure {
+    BB_FAILURE_RESOLVE = 1,     /* the name has no address */
+    BB_FAILURE_CONNECT = 2,     /* no connection; nothing was sent */
+    BB_FAILURE_TLS = 3,         /* no TLS session; nothing was sent */
+    BB_FAILURE_CERTIFICATE = 4, /* its certificate was not accepted */
+    BB_FAILURE_REFUSED_ADDRESS = 5, /* the address guard said no */
+    BB_FAILURE_NOT_STARTED = 6, /* no time was left to begin */
+    BB_FAILURE_ANSWER_LOST = 7  /* sent, wholly or in part; no whole answer */
+} bb_failure;
+
+typedef struct bb_response {
+    size_t struct_size;
+    int http_status;      /* 0 with a failure */
+    bb_failure failure;   /* 0: there is an answer */
+    const char *failure_text; /* the HTTP library's words; may be NULL */
+    const char *headers;  /* "Name: value" lines, CRLF or LF; may be NULL */
+    const char *body;     /* what was read of it; the first 64 KiB suffice */
+    size_t body_length;
+} bb_response;
+#define BB_RESPONSE_INIT BB_INIT_STRUCT(bb_response)
+
+/* Says what an answer means. Pure. Nothing is kept; `*outcome` (its struct_size
+ * set by the caller) is filled in. `now_ms` serves Retry-After dates.
+ * BB_ERR_ARGUMENT, BB_ERR_WEBHOOK, BB_ERR_STRUCT, BB_ERR_NO_MEMORY. */
+BB_API int bb_webhook_judge(const bb_webhook *webhook, const bb_response *response, int64_t now_ms,
+                            bb_outcome *outcome, bb_error *error);
+
+/* -------------------------------------------------------- event as JSON -- */
+
+/* One event as a JSON object; the member names are those of docs/event-json.md.
+ * Members may be missing or null, unknown ones are ignored, integers keep all 64
+ * bits (also when written as strings), bytes that are not UTF-8 pass through. */
+typedef struct bb_event_doc bb_event_doc;
+
+/* `allocator` may be NULL. The event lives as long as the document. BB_ERR_EVENT
+ * names the member that is wrong. */
+BB_API int bb_event_parse(const bb_allocator *allocator, const char *json, size_t length,
+                          bb_event_doc **document, bb_error *error);
+BB_API const bb_event *bb_event_doc_event(const bb_event_doc *document);
+BB_API void bb_event_doc_free(bb_event_doc *document);
+
+/* Writes `event` as one line of JSON into `out` (NUL-terminated when `size` is
+ * enough) and its length without the NUL into `*length`. BB_ERR_TOO_LARGE when
+ * `size` is not enough: `*length` says what is needed. `out` may be NULL when
+ * `size` is 0. */
+BB_API int bb_event_print(const bb_event *event, char *out, size_t size, size_t *length,
+                          bb_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

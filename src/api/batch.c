@@ -1,0 +1,116 @@
+#include "api/batch.h"
+
+#include <string.h>
+
+#include "base/digest.h"
+#include "delivery/identity.h"
+#include "event/webhook.h"
+
+static const char *random_id(struct bb_arena *arena) {
+    unsigned char bytes[16];
+    char hex[2 * sizeof bytes + 1];
+    if (!bb_random(bytes, sizeof bytes))
+        return NULL;
+    bb_hex(bytes, sizeof bytes, hex);
+    return bb_arena_print(arena, "evt_%s", hex);
+}
+
+static int complete(struct bb_batch *batch, enum bb_event_id id, int64_t now_ms, bb_error *error) {
+    bb_event *event = &batch->view.event;
+    if (!event->id || !*event->id)
+        event->id = id == BB_ID_RANDOM ? random_id(&batch->arena)
+                                       : bb_identity_of_event(&batch->arena, event);
+    if (event->created_ts == 0)
+        event->created_ts = now_ms / 1000;
+    if (event->id)
+        return BB_OK;
+    if (id == BB_ID_RANDOM && !batch->arena.failed)
+        return bb_fail(error, BB_ERR_SYSTEM, "the system gives no random bytes");
+    return bb_fail_memory(error);
+}
+
+int bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings, const bb_event *event,
+                  enum bb_event_id id, int64_t now_ms, bb_error *error) {
+    memset(batch, 0, sizeof *batch);
+    batch->settings = settings;
+    batch->event = &batch->view.event;
+    bb_arena_init(&batch->arena, &settings->mem);
+    int code = bb_event_read(&batch->view, &batch->arena, event, error);
+    return code ? code : complete(batch, id, now_ms, error);
+}
+
+void bb_batch_free(struct bb_batch *batch) {
+    for (struct bb_rendering *r = batch->renderings; r; r = r->next)
+        bb_buf_free(&r->body);
+    bb_arena_free(&batch->arena);
+}
+
+/* ---- render ---- */
+
+static bool same_text(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Every setting that changes the bytes of a body. */
+static bool is_alike(const bb_webhook *a, const bb_webhook *b) {
+    return a->type == b->type && a->language == b->language &&
+           a->dingtalk_action_card == b->dingtalk_action_card &&
+           same_text(a->keyword, b->keyword) && same_text(a->button_text, b->button_text);
+}
+
+static struct bb_message *message_in(struct bb_batch *batch, bb_language language) {
+    struct bb_message **message = &batch->messages[language];
+    if (*message)
+        return *message;
+    struct bb_message *made = bb_arena_alloc(&batch->arena, sizeof *made);
+    if (made && bb_message_make(made, &batch->arena, batch->event, language))
+        *message = made;
+    return *message;
+}
+
+static int make_rendering(struct bb_batch *batch, const struct bb_hook *hook,
+                          const struct bb_rendering **rendering, bb_error *error) {
+    const struct bb_endpoint *endpoint = hook->endpoint;
+    struct bb_message *message = message_in(batch, hook->webhook.language);
+    struct bb_rendering *made = bb_arena_zalloc(&batch->arena, sizeof *made);
+    if (!message || !made)
+        return bb_fail_memory(error);
+    made->like = &hook->webhook;
+    bb_buf_init(&made->body, &batch->settings->mem, endpoint->body_max);
+    made->next = batch->renderings;
+    batch->renderings = made;
+    *rendering = made;
+    if (bb_endpoint_render(endpoint, message, &hook->webhook, &made->body, &made->cuts))
+        return BB_OK;
+    batch->renderings = made->next;
+    bool no_memory = made->body.no_memory;
+    bb_buf_free(&made->body);
+    if (no_memory)
+        return bb_fail_memory(error);
+    return bb_webhook_fail(error, BB_ERR_TOO_LARGE, &hook->webhook,
+                           "the event does not fit into a request");
+}
+
+int bb_batch_render(struct bb_batch *batch, const struct bb_hook *hook,
+                    const struct bb_rendering **rendering, bb_error *error) {
+    for (struct bb_rendering *r = batch->renderings; r; r = r->next) {
+        if (is_alike(r->like, &hook->webhook)) {
+            *rendering = r;
+            return BB_OK;
+        }
+    }
+    return make_rendering(batch, hook, rendering, error);
+}
+
+int bb_batch_request(const struct bb_batch *batch, const struct bb_hook *hook,
+                     const struct bb_rendering *rendering, const struct bb_signing *signing,
+                     struct bb_request *request, bb_error *error) {
+    request->url = hook->url;
+    request->body = rendering->body.data;
+    request->length = rendering->body.length;
+    bb_request_add_header(request, "Content-Type", hook->endpoint->content_type, false);
+    bb_request_add_header(request, "User-Agent", batch->settings->options.user_agent, false);
+    if (hook->endpoint->sign)
+        hook->endpoint->sign(request, &hook->webhook, signing);
+    return request->arena.failed ? bb_fail_memory(error) : BB_OK;
+}

@@ -1,0 +1,47 @@
+/*
+ * One event on its way to many webhooks: read once, put into words once for each
+ * language, rendered once for each set of settings that changes the bytes.
+ */
+#ifndef BB_API_BATCH_H
+#define BB_API_BATCH_H
+
+#include "api/hook.h"
+#include "event/event.h"
+#include "event/message.h"
+
+struct bb_rendering {
+    struct bb_rendering *next;
+    const bb_webhook *like; /* the first webhook that it was made for */
+    struct bb_buf body;
+    struct bb_cuts cuts;
+};
+
+struct bb_batch {
+    const struct bb_settings *settings;
+    struct bb_arena arena;
+    struct bb_event_view view;
+    const bb_event *event; /* with an id and a time */
+    struct bb_message *messages[BB_CHINESE + 1];
+    struct bb_rendering *renderings;
+};
+
+/* How an event that has no id gets one. */
+enum bb_event_id { BB_ID_RANDOM, BB_ID_FROM_CONTENT };
+
+/* Reads `event` and completes it at `now_ms`. Call bb_batch_free in any case. */
+int bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings, const bb_event *event,
+                  enum bb_event_id id, int64_t now_ms, bb_error *error);
+void bb_batch_free(struct bb_batch *batch);
+
+/* The rendering for the hook's webhook; lives as long as the batch, and the hook
+ * must, too. BB_ERR_TOO_LARGE, BB_ERR_NO_MEMORY. */
+int bb_batch_render(struct bb_batch *batch, const struct bb_hook *hook,
+                    const struct bb_rendering **rendering, bb_error *error);
+
+/* Makes the request of one attempt; its body is the rendering's unless signing
+ * changed it. `request` has its arena initialised. BB_ERR_NO_MEMORY. */
+int bb_batch_request(const struct bb_batch *batch, const struct bb_hook *hook,
+                     const struct bb_rendering *rendering, const struct bb_signing *signing,
+                     struct bb_request *request, bb_error *error);
+
+#endif

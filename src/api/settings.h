@@ -1,0 +1,25 @@
+/* bb_options, read once and with every default filled in. */
+#ifndef BB_API_SETTINGS_H
+#define BB_API_SETTINGS_H
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "delivery/target.h"
+
+struct bb_settings {
+    bb_allocator mem;
+    bb_options options; /* defaults filled in; texts still the caller's */
+    struct bb_policy policy;
+};
+
+/* `options` may be NULL. */
+int bb_settings_read(struct bb_settings *settings, const bb_options *options, bb_error *error);
+
+/* A checked copy of `allocator`, or the default one for NULL. */
+int bb_allocator_read(bb_allocator *mem, const bb_allocator *allocator, bb_error *error);
+
+int64_t bb_settings_now_ms(const struct bb_settings *settings);
+
+void bb_settings_log(const struct bb_settings *settings, bb_level level, const char *text);
+
+#endif

@@ -1,0 +1,109 @@
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Each chunk is twice as large as the one before: a webhook's few texts take
+ * little, a message's many take few calls. */
+enum { FIRST_CHUNK = 512, LARGEST_CHUNK = 16 * 1024 };
+
+struct bb_chunk {
+    struct bb_chunk *older;
+    max_align_t bytes[];
+};
+
+void bb_arena_init(struct bb_arena *arena, const bb_allocator *mem) {
+    memset(arena, 0, sizeof *arena);
+    arena->mem = mem;
+}
+
+void bb_arena_free(struct bb_arena *arena) {
+    while (arena->chunks) {
+        struct bb_chunk *chunk = arena->chunks;
+        arena->chunks = chunk->older;
+        bb_mem_free(arena->mem, chunk);
+    }
+    arena->next = arena->end = NULL;
+}
+
+static size_t aligned(size_t size) {
+    size_t unit = alignof(max_align_t);
+    return (size + unit - 1) / unit * unit;
+}
+
+static bool add_chunk(struct bb_arena *arena, size_t size) {
+    size_t usual = arena->chunk_size ? arena->chunk_size : FIRST_CHUNK;
+    if (size < usual)
+        size = usual;
+    if (usual < LARGEST_CHUNK)
+        arena->chunk_size = 2 * usual;
+    struct bb_chunk *chunk = bb_mem_alloc(arena->mem, sizeof *chunk + size);
+    if (!chunk) {
+        arena->failed = true;
+        return false;
+    }
+    chunk->older = arena->chunks;
+    arena->chunks = chunk;
+    arena->next = (char *)chunk->bytes;
+    arena->end = arena->next + size;
+    return true;
+}
+
+char *bb_arena_reserve(struct bb_arena *arena, size_t size) {
+    if (size > SIZE_MAX / 2)
+        arena->failed = true;
+    if (arena->failed)
+        return NULL;
+    size = aligned(size);
+    if ((size_t)(arena->end - arena->next) < size && !add_chunk(arena, size))
+        return NULL;
+    return arena->next;
+}
+
+void bb_arena_commit(struct bb_arena *arena, size_t used) {
+    arena->next += aligned(used);
+}
+
+void *bb_arena_alloc(struct bb_arena *arena, size_t size) {
+    char *block = bb_arena_reserve(arena, size);
+    if (block)
+        bb_arena_commit(arena, size);
+    return block;
+}
+
+void *bb_arena_zalloc(struct bb_arena *arena, size_t size) {
+    void *block = bb_arena_alloc(arena, size);
+    if (block)
+        memset(block, 0, size);
+    return block;
+}
+
+char *bb_arena_copy(struct bb_arena *arena, const char *bytes, size_t length) {
+    if (!bytes)
+        return NULL;
+    char *copy = bb_arena_alloc(arena, length + 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, bytes, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+char *bb_arena_print(struct bb_arena *arena, const char *format, ...) {
+    if (arena->failed) /* an argument may be a text that was never made */
+        return NULL;
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *text = bb_arena_alloc(arena, (size_t)length + 1);
+    if (!text)
+        return NULL;
+    va_start(args, format);
+    vsnprintf(text, (size_t)length + 1, format, args);
+    va_end(args);
+    return text;
+}

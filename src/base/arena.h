@@ -1,0 +1,42 @@
+/*
+ * Memory that is freed all at once: the texts of one message, one rendering,
+ * one request. Failure is sticky: a caller may build on and look once at the
+ * end, because every function here that takes NULL text gives NULL back.
+ */
+#ifndef BB_BASE_ARENA_H
+#define BB_BASE_ARENA_H
+
+#include <stdbool.h>
+
+#include "base/mem.h"
+
+struct bb_chunk;
+
+struct bb_arena {
+    const bb_allocator *mem;
+    struct bb_chunk *chunks;
+    char *next;
+    char *end;
+    size_t chunk_size; /* of the next one */
+    bool failed;
+};
+
+void bb_arena_init(struct bb_arena *arena, const bb_allocator *mem);
+void bb_arena_free(struct bb_arena *arena);
+
+/* Aligned for any type, not zeroed. NULL and `failed` when out of memory. */
+void *bb_arena_alloc(struct bb_arena *arena, size_t size);
+void *bb_arena_zalloc(struct bb_arena *arena, size_t size);
+
+/* A NUL-terminated copy of `length` bytes. */
+char *bb_arena_copy(struct bb_arena *arena, const char *bytes, size_t length);
+/* NULL at once when the arena has failed: its arguments may be NULL then. */
+char *bb_arena_print(struct bb_arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Room for at most `size` bytes whose real number is only known later: nothing
+ * else may be taken from the arena between the two calls. */
+char *bb_arena_reserve(struct bb_arena *arena, size_t size);
+void bb_arena_commit(struct bb_arena *arena, size_t used);
+
+#endif

@@ -1,0 +1,293 @@
+#include "base/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+/* ---- writing ---- */
+
+void bb_json_begin(struct bb_json *json) {
+    json->depth = 0;
+    json->open[0] = cJSON_CreateObject();
+    json->failed = !json->open[0];
+}
+
+static bool put(struct bb_json *json, const char *key, cJSON *item) {
+    cJSON *parent = json->open[json->depth];
+    if (!json->failed && item &&
+        (key ? cJSON_AddItemToObjectCS(parent, key, item) : cJSON_AddItemToArray(parent, item)))
+        return true;
+    cJSON_Delete(item);
+    json->failed = true;
+    return false;
+}
+
+static void put_open(struct bb_json *json, const char *key, cJSON *item) {
+    if (json->depth + 1 == BB_JSON_DEPTH)
+        json->failed = true;
+    if (put(json, key, item))
+        json->open[++json->depth] = item;
+}
+
+void bb_json_object(struct bb_json *json, const char *key) {
+    put_open(json, key, cJSON_CreateObject());
+}
+
+void bb_json_array(struct bb_json *json, const char *key) {
+    put_open(json, key, cJSON_CreateArray());
+}
+
+void bb_json_end(struct bb_json *json) {
+    if (!json->failed && json->depth > 0)
+        json->depth--;
+}
+
+void bb_json_string(struct bb_json *json, const char *key, const char *text) {
+    put(json, key, text ? cJSON_CreateStringReference(text) : NULL);
+}
+
+void bb_json_integer(struct bb_json *json, const char *key, int64_t number) {
+    char digits[24];
+    snprintf(digits, sizeof digits, "%" PRId64, number);
+    put(json, key, cJSON_CreateRaw(digits));
+}
+
+void bb_json_bool(struct bb_json *json, const char *key, bool value) {
+    put(json, key, cJSON_CreateBool(value));
+}
+
+void bb_json_null(struct bb_json *json, const char *key) {
+    put(json, key, cJSON_CreateNull());
+}
+
+/* cJSON can print into given room but not tell how much it needs. */
+static void print_growing(cJSON *root, struct bb_buf *out) {
+    size_t room = 4096;
+    while (bb_buf_reserve(out, room)) {
+        char *at = out->data + out->length;
+        if (cJSON_PrintPreallocated(root, at, (int)room, 0)) {
+            out->length += strlen(at);
+            return;
+        }
+        if (room == out->cap - out->length) {
+            out->too_large = true;
+            return;
+        }
+        room = room * 2 < out->cap - out->length ? room * 2 : out->cap - out->length;
+    }
+}
+
+bool bb_json_print(struct bb_json *json, struct bb_buf *out) {
+    if (json->failed)
+        out->no_memory = true;
+    else
+        print_growing(json->open[0], out);
+    cJSON_Delete(json->open[0]);
+    json->open[0] = NULL;
+    return !bb_buf_failed(out);
+}
+
+/* ---- reading ---- */
+
+/* cJSON keeps a number as a double, stops a string at \u0000 and refuses a lone
+ * surrogate: this pass rewrites those three, and touches nothing else. */
+struct tamer {
+    const char *at;
+    const char *end;
+    char *out;
+    bool in_string;
+};
+
+static unsigned hex4(const char *s) {
+    char digits[5] = {s[0], s[1], s[2], s[3], 0};
+    char *end;
+    unsigned long value = strtoul(digits, &end, 16);
+    return end == digits + 4 ? (unsigned)value : 0x10000;
+}
+
+static unsigned escape_at(const struct tamer *t, const char *at) {
+    if (t->end - at < 6 || at[0] != '\\' || at[1] != 'u')
+        return 0x10000;
+    return hex4(at + 2);
+}
+
+static void copy(struct tamer *t, size_t n) {
+    memcpy(t->out, t->at, n);
+    t->out += n;
+    t->at += n;
+}
+
+static void tame_escape(struct tamer *t) {
+    unsigned unit = escape_at(t, t->at);
+    if (unit == 0) {
+        t->at += 6;
+    } else if (unit >= 0xD800 && unit < 0xDC00) {
+        unsigned low = escape_at(t, t->at + 6);
+        if (low >= 0xDC00 && low < 0xE000) {
+            copy(t, 12);
+            return;
+        }
+        memcpy(t->out, "\\ufffd", 6);
+        t->out += 6;
+        t->at += 6;
+    } else if (unit >= 0xDC00 && unit < 0xE000) {
+        memcpy(t->out, "\\ufffd", 6);
+        t->out += 6;
+        t->at += 6;
+    } else {
+        copy(t, t->end - t->at < 2 ? 1 : 2);
+    }
+}
+
+/* An integer with more digits than a double holds becomes a string. */
+static void tame_number(struct tamer *t) {
+    enum { EXACT_DIGITS = 15 };
+    size_t n = 1;
+    bool integer = true;
+    while (t->at + n < t->end && strchr("0123456789+-.eE", t->at[n]) && t->at[n]) {
+        integer = integer && t->at[n] >= '0' && t->at[n] <= '9';
+        n++;
+    }
+    bool quote = integer && n > EXACT_DIGITS;
+    if (quote)
+        *t->out++ = '"';
+    copy(t, n);
+    if (quote)
+        *t->out++ = '"';
+}
+
+static void tame_one(struct tamer *t) {
+    char c = *t->at;
+    if (c == '\0') {
+        t->at++;
+    } else if (t->in_string && c == '\\') {
+        tame_escape(t);
+    } else if (!t->in_string && (c == '-' || (c >= '0' && c <= '9'))) {
+        tame_number(t);
+    } else {
+        t->in_string ^= c == '"';
+        copy(t, 1);
+    }
+}
+
+static char *tame(struct bb_arena *scratch, const char *text, size_t length, size_t *tamed) {
+    char *out = bb_arena_reserve(scratch, length + length / 8 + 16);
+    if (!out)
+        return NULL;
+    struct tamer t = {.at = text, .end = text + length, .out = out};
+    while (t.at < t.end)
+        tame_one(&t);
+    *t.out = '\0';
+    *tamed = (size_t)(t.out - out);
+    bb_arena_commit(scratch, *tamed + 1);
+    return out;
+}
+
+/* cJSON notes the place of a parse error in a process-wide variable. */
+static pthread_mutex_t parse_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static cJSON *parse(const char *document, size_t size) {
+    pthread_mutex_lock(&parse_lock);
+    cJSON *value = cJSON_ParseWithLengthOpts(document, size, NULL, 1);
+    pthread_mutex_unlock(&parse_lock);
+    return value;
+}
+
+static bool has_memory(void) {
+    cJSON *probe = cJSON_CreateNull();
+    cJSON_Delete(probe);
+    return probe != NULL;
+}
+
+struct bb_value *bb_json_parse(struct bb_arena *scratch, const char *text, size_t length) {
+    size_t tamed = 0;
+    char *document = tame(scratch, text, length, &tamed);
+    if (!document)
+        return NULL;
+    cJSON *value = parse(document, tamed + 1);
+    if (!value) /* bad JSON, or no memory: cJSON does not say which, a second try does */
+        value = parse(document, tamed + 1);
+    if (!value && !has_memory())
+        scratch->failed = true;
+    return (struct bb_value *)value;
+}
+
+void bb_json_free(struct bb_value *value) {
+    cJSON_Delete((cJSON *)value);
+}
+
+static const cJSON *item(const struct bb_value *value) {
+    return (const cJSON *)value;
+}
+
+const struct bb_value *bb_json_get(const struct bb_value *object, const char *name) {
+    if (!cJSON_IsObject(item(object)))
+        return NULL;
+    return (const struct bb_value *)cJSON_GetObjectItemCaseSensitive(item(object), name);
+}
+
+const struct bb_value *bb_json_first(const struct bb_value *array) {
+    return array ? (const struct bb_value *)item(array)->child : NULL;
+}
+
+const struct bb_value *bb_json_next(const struct bb_value *value) {
+    return value ? (const struct bb_value *)item(value)->next : NULL;
+}
+
+const char *bb_json_text(const struct bb_value *value) {
+    return cJSON_GetStringValue(item(value));
+}
+
+bool bb_json_is_object(const struct bb_value *value) {
+    return cJSON_IsObject(item(value));
+}
+
+bool bb_json_is_array(const struct bb_value *value) {
+    return cJSON_IsArray(item(value));
+}
+
+bool bb_json_is_null(const struct bb_value *value) {
+    return !value || cJSON_IsNull(item(value));
+}
+
+bool bb_json_is_true(const struct bb_value *value) {
+    return cJSON_IsTrue(item(value));
+}
+
+bool bb_json_is_bool(const struct bb_value *value) {
+    return cJSON_IsBool(item(value));
+}
+
+static bool parse_int64(const char *digits, int64_t *number) {
+    char *end;
+    errno = 0;
+    long long value = strtoll(digits, &end, 10);
+    if (errno || end == digits || *end || (*digits != '-' && (*digits < '0' || *digits > '9')))
+        return false;
+    *number = value;
+    return true;
+}
+
+bool bb_json_int64(const struct bb_value *value, int64_t *number) {
+    if (cJSON_IsString(item(value)))
+        return parse_int64(item(value)->valuestring, number);
+    if (!cJSON_IsNumber(item(value)))
+        return false;
+    double d = item(value)->valuedouble;
+    if (!(d >= -9007199254740992.0 && d <= 9007199254740992.0) || d != (double)(int64_t)d)
+        return false;
+    *number = (int64_t)d;
+    return true;
+}
+
+bool bb_json_number(const struct bb_value *value, double *number) {
+    if (!cJSON_IsNumber(item(value)))
+        return false;
+    *number = item(value)->valuedouble;
+    return true;
+}

@@ -1,0 +1,179 @@
+#include "base/url.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+/* What libcurl's parser would let pass, or mend in silence. */
+static const char *hygiene(const char *text) {
+    if (!text || !*text)
+        return "is empty";
+    for (const char *at = text; *at; at++) {
+        unsigned char c = (unsigned char)*at;
+        if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
+            return at[1] && at > text ? "has a blank in it" : "begins or ends with a blank or newline";
+        if (c < 0x20 || c == 0x7F)
+            return "has a control character in it";
+        if (c >= 0x80)
+            return "has a character that is not ASCII in it (percent-encode it)";
+        if (c == '\\')
+            return "has a backslash in it";
+    }
+    return NULL;
+}
+
+static int get_part(struct bb_arena *arena, CURLU *handle, CURLUPart part, const char **out) {
+    char *text = NULL;
+    CURLUcode rc = curl_url_get(handle, part, &text, 0);
+    if (rc == CURLUE_OUT_OF_MEMORY)
+        return BB_ERR_NO_MEMORY;
+    *out = bb_arena_copy(arena, text ? text : "", text ? strlen(text) : 0);
+    curl_free(text);
+    return *out ? BB_OK : BB_ERR_NO_MEMORY;
+}
+
+static void to_lower(const char *text) {
+    for (char *c = (char *)text; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+}
+
+static const char *unwanted_part(CURLU *handle) {
+    static const struct {
+        CURLUPart part;
+        const char *why;
+    } parts[] = {{CURLUPART_USER, "has a user name before the host"},
+                 {CURLUPART_PASSWORD, "has a password before the host"},
+                 {CURLUPART_ZONEID, "has a zone id in its address"},
+                 {CURLUPART_FRAGMENT, "has a fragment (#...) at its end"}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char *text = NULL;
+        CURLUcode rc = curl_url_get(handle, parts[i].part, &text, 0);
+        curl_free(text);
+        if (rc == CURLUE_OK)
+            return parts[i].why;
+    }
+    return NULL;
+}
+
+static int get_parts(struct bb_arena *arena, CURLU *handle, struct bb_url *url) {
+    if (get_part(arena, handle, CURLUPART_SCHEME, &url->scheme) ||
+        get_part(arena, handle, CURLUPART_HOST, &url->host) ||
+        get_part(arena, handle, CURLUPART_PORT, &url->port) ||
+        get_part(arena, handle, CURLUPART_PATH, &url->path) ||
+        get_part(arena, handle, CURLUPART_QUERY, &url->query))
+        return BB_ERR_NO_MEMORY;
+    to_lower(url->scheme);
+    to_lower(url->host);
+    return bb_url_join(arena, url);
+}
+
+static int parse(struct bb_arena *arena, CURLU *handle, const char *text, struct bb_url *url,
+                 const char **why) {
+    CURLUcode rc = curl_url_set(handle, CURLUPART_URL, text, CURLU_PATH_AS_IS);
+    if (rc == CURLUE_OUT_OF_MEMORY)
+        return BB_ERR_NO_MEMORY;
+    if (rc) {
+        *why = rc == CURLUE_UNSUPPORTED_SCHEME ? "is neither https nor http" : "is not a URL";
+        return BB_ERR_URL;
+    }
+    *why = unwanted_part(handle);
+    if (*why)
+        return BB_ERR_URL;
+    int code = get_parts(arena, handle, url);
+    if (code == BB_OK && strcmp(url->scheme, "https") != 0 && strcmp(url->scheme, "http") != 0) {
+        *why = "is neither https nor http";
+        return BB_ERR_URL;
+    }
+    return code;
+}
+
+int bb_url_parse(struct bb_arena *arena, const char *text, struct bb_url *url, const char **why) {
+    *why = hygiene(text);
+    if (*why)
+        return BB_ERR_URL;
+    if (!strstr(text, "://")) { /* libcurl guesses a scheme */
+        *why = "does not begin with https://";
+        return BB_ERR_URL;
+    }
+    CURLU *handle = curl_url();
+    if (!handle)
+        return BB_ERR_NO_MEMORY;
+    int code = parse(arena, handle, text, url, why);
+    curl_url_cleanup(handle);
+    return code;
+}
+
+int bb_url_join(struct bb_arena *arena, struct bb_url *url) {
+    url->text = bb_arena_print(arena, "%s://%s%s%s%s%s%s", url->scheme, url->host,
+                               *url->port ? ":" : "", url->port, url->path,
+                               *url->query ? "?" : "", url->query);
+    return url->text ? BB_OK : BB_ERR_NO_MEMORY;
+}
+
+const char *bb_url_encode(struct bb_arena *arena, const char *text) {
+    char *out = bb_arena_reserve(arena, 3 * strlen(text) + 1);
+    if (!out)
+        return NULL;
+    char *to = out;
+    for (const char *at = text; *at; at++) {
+        unsigned char c = (unsigned char)*at;
+        if (c < 0x80 && (isalnum(c) || strchr("-._~", c))) {
+            *to++ = *at;
+        } else {
+            *to++ = '%';
+            *to++ = "0123456789ABCDEF"[c >> 4];
+            *to++ = "0123456789ABCDEF"[c & 15];
+        }
+    }
+    *to = '\0';
+    bb_arena_commit(arena, (size_t)(to - out) + 1);
+    return out;
+}
+
+static bool is_named(const char *parameter, size_t n, const char *name) {
+    size_t length = strlen(name);
+    return n >= length && memcmp(parameter, name, length) == 0 &&
+           (n == length || parameter[length] == '=');
+}
+
+static bool is_any_of(const char *parameter, size_t n, const char *const *names) {
+    for (; *names; names++)
+        if (is_named(parameter, n, *names))
+            return true;
+    return false;
+}
+
+const char *bb_url_query_without(struct bb_arena *arena, const char *query,
+                                 const char *const *names) {
+    char *out = bb_arena_alloc(arena, strlen(query) + 1);
+    if (!out)
+        return NULL;
+    char *to = out;
+    while (*query) {
+        size_t n = strcspn(query, "&");
+        if (!is_any_of(query, n, names)) {
+            if (to > out)
+                *to++ = '&';
+            memcpy(to, query, n);
+            to += n;
+        }
+        query += n + (query[n] == '&');
+    }
+    *to = '\0';
+    return out;
+}
+
+bool bb_url_query_has(const char *query, const char *name) {
+    while (*query) {
+        size_t n = strcspn(query, "&");
+        if (is_named(query, n, name) && n > strlen(name) + 1)
+            return true;
+        query += n + (query[n] == '&');
+    }
+    return false;
+}
+
+int64_t bb_url_date(const char *text) {
+    return curl_getdate(text, NULL);
+}

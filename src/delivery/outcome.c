@@ -1,0 +1,139 @@
+#include "delivery/outcome.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "event/webhook.h"
+
+enum {
+    BODY_READ_MAX = 64 * 1024,
+    TEXT_MAX = 4 * 1024 /* of a body that is not JSON: what may be quoted */
+};
+
+/* ---- no answer ---- */
+
+struct failure {
+    bb_verdict verdict;
+    bb_advice advice;
+    const char *text;
+};
+
+/* Nothing that was not sent is ever dead, but for an address that the guard
+ * refuses: it would be refused tomorrow. */
+static const struct failure failures[] = {
+    [BB_FAILURE_RESOLVE] = {BB_RETRY, 0, "its name has no address"},
+    [BB_FAILURE_CONNECT] = {BB_RETRY, 0, "no connection"},
+    [BB_FAILURE_TLS] = {BB_RETRY, 0, "no TLS session"},
+    [BB_FAILURE_CERTIFICATE] = {BB_RETRY, BB_ADVICE_OPERATOR, "its certificate was not accepted"},
+    [BB_FAILURE_REFUSED_ADDRESS] = {BB_DEAD, BB_ADVICE_OPERATOR,
+                                    "its name leads to a private or local address"},
+    [BB_FAILURE_NOT_STARTED] = {BB_RETRY, 0, "not sent"},
+    [BB_FAILURE_ANSWER_LOST] = {BB_UNKNOWN, 0, "sent, but the answer was lost"},
+};
+
+static const struct failure *failure_of(const bb_response *response) {
+    int failure = (int)response->failure;
+    if (failure <= 0 || failure > BB_FAILURE_ANSWER_LOST)
+        failure = BB_FAILURE_ANSWER_LOST; /* neither a status nor a known reason */
+    return &failures[failure];
+}
+
+static void judge_failure(struct bb_arena *arena, const struct bb_secrets *secrets,
+                          const bb_webhook *webhook, const bb_response *response,
+                          bb_outcome *outcome) {
+    char label[104];
+    const struct failure *failure = failure_of(response);
+    const char *words = response->failure_text ? response->failure_text : "";
+    const char *clean = bb_redact(arena, secrets, words);
+    outcome->verdict = failure->verdict;
+    outcome->advice = failure->advice;
+    snprintf(outcome->text, sizeof outcome->text, "webhook \"%s\": %s%s%s",
+             bb_webhook_label(webhook, label), failure->text, clean && *clean ? ": " : "",
+             clean ? clean : "");
+}
+
+/* ---- an answer ---- */
+
+static const char *advice_text(const bb_outcome *outcome, char out[64]) {
+    switch ((int)outcome->advice) {
+    case BB_ADVICE_DISABLE:
+        return "; the webhook is gone";
+    case BB_ADVICE_OPERATOR:
+        return "; its settings must be mended";
+    case BB_ADVICE_PAUSE:
+        snprintf(out, 64, "; wait %" PRId64 " ms", outcome->retry_after_ms);
+        return out;
+    default:
+        return "";
+    }
+}
+
+/* One sentence from the parts; what the kind itself had to say stands first. */
+static void write_text(const struct bb_endpoint *endpoint, const bb_webhook *webhook,
+                       bb_outcome *outcome) {
+    char label[104], advice[64], own[sizeof outcome->text];
+    memcpy(own, outcome->text, sizeof own);
+    const char *parts[] = {outcome->remote_code, outcome->remote_message, own};
+    int used = snprintf(outcome->text, sizeof outcome->text, "webhook \"%s\": %s answered HTTP %d",
+                        bb_webhook_label(webhook, label), endpoint->label, outcome->http_status);
+    for (size_t i = 0; i < 3; i++)
+        if (*parts[i])
+            used += snprintf(outcome->text + used, sizeof outcome->text - (size_t)used, "%s%.180s",
+                             i == 0 ? " " : ": ", parts[i]);
+    snprintf(outcome->text + used, sizeof outcome->text - (size_t)used, "%s",
+             advice_text(outcome, advice));
+}
+
+static struct bb_answer read_answer(struct bb_arena *arena, const struct bb_secrets *secrets,
+                                    const struct bb_url *url, const bb_response *response,
+                                    int64_t now_ms) {
+    bool cut = false; /* TEXT_MAX is enough to quote from */
+    size_t n = response->body ? response->body_length : 0;
+    if (n > BODY_READ_MAX)
+        n = BODY_READ_MAX;
+    const char *body = bb_arena_copy(arena, n ? response->body : "", n);
+    const char *text = bb_text_flatten(bb_text_repair(arena, body, TEXT_MAX, &cut));
+    return (struct bb_answer){
+        .status = response->http_status,
+        .host = url ? url->host : "",
+        .headers = response->headers ? response->headers : "",
+        .text = text ? text : "",
+        .is_whole = body && !cut && strlen(body) == n,
+        .json = body ? bb_json_parse(arena, body, n) : NULL,
+        .now_ms = now_ms,
+        .secrets = secrets,
+        .arena = arena,
+    };
+}
+
+static void judge_answer(struct bb_arena *arena, const struct bb_secrets *secrets,
+                         const bb_webhook *webhook, const struct bb_url *url,
+                         const bb_response *response, int64_t now_ms, bb_outcome *outcome) {
+    const struct bb_endpoint *endpoint = bb_endpoint_of(webhook->type);
+    struct bb_answer answer = read_answer(arena, secrets, url, response, now_ms);
+    if (!arena->failed)
+        endpoint->judge(&answer, webhook, outcome);
+    if (arena->failed) { /* also when it failed on the way */
+        memset(outcome, 0, sizeof *outcome);
+        bb_answer_apply_status(&answer, outcome);
+        if (answer.status >= 200 && answer.status <= 299)
+            outcome->verdict = BB_UNKNOWN;
+    }
+    bb_json_free((struct bb_value *)answer.json);
+    outcome->http_status = response->http_status;
+    write_text(endpoint, webhook, outcome);
+}
+
+void bb_outcome_judge(struct bb_arena *arena, const bb_webhook *webhook, const struct bb_url *url,
+                      const bb_response *response, int64_t now_ms, bb_outcome *outcome) {
+    struct bb_secrets secrets;
+    memset(outcome, 0, sizeof *outcome);
+    bb_secrets_collect(&secrets, arena, url, webhook->secret);
+    if (response->failure || response->http_status < 200 || response->http_status > 999)
+        judge_failure(arena, &secrets, webhook, response, outcome);
+    else
+        judge_answer(arena, &secrets, webhook, url, response, now_ms, outcome);
+    bb_text_safe(outcome->text);
+    outcome->struct_size = sizeof *outcome;
+}

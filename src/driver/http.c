@@ -1,0 +1,189 @@
+/* Sessions: which transfers run, and until when. One transfer is http_transfer.c. */
+#include "driver/http.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "driver/http_transfer.h"
+
+enum {
+    WARM_SESSIONS = 16, /* kept when not in use */
+    IDLE_HANDLES = 64,  /* easy handles kept in a session */
+    KEPT_CONNECTIONS = 256
+};
+
+struct bb_session {
+    struct bb_session *next;
+    const struct bb_http_config *config; /* the pool's */
+    CURLM *multi;
+    CURL *idle[IDLE_HANDLES];
+    size_t idle_count;
+    struct bb_transfer *running; /* a list, for the day when `multi` fails */
+    bool is_broken;              /* it has: not used again */
+};
+
+struct bb_http {
+    struct bb_http_config config;
+    pthread_mutex_t lock;
+    struct bb_session *warm;
+    size_t warm_count;
+};
+
+bool bb_http_global_start(void) {
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+void bb_http_global_stop(void) {
+    curl_global_cleanup();
+}
+
+struct bb_http *bb_http_new(const struct bb_http_config *config) {
+    struct bb_http *http = bb_mem_zalloc(config->mem, sizeof *http);
+    if (!http)
+        return NULL;
+    http->config = *config;
+    pthread_mutex_init(&http->lock, NULL);
+    return http;
+}
+
+static void session_free(struct bb_session *session) {
+    while (session->idle_count > 0)
+        curl_easy_cleanup(session->idle[--session->idle_count]);
+    curl_multi_cleanup(session->multi);
+    bb_mem_free(session->config->mem, session);
+}
+
+void bb_http_free(struct bb_http *http) {
+    if (!http)
+        return;
+    while (http->warm) {
+        struct bb_session *session = http->warm;
+        http->warm = session->next;
+        session_free(session);
+    }
+    pthread_mutex_destroy(&http->lock);
+    bb_mem_free(http->config.mem, http);
+}
+
+static struct bb_session *session_new(const struct bb_http_config *config) {
+    struct bb_session *session = bb_mem_zalloc(config->mem, sizeof *session);
+    if (!session)
+        return NULL;
+    session->config = config;
+    session->multi = curl_multi_init();
+    if (!session->multi) {
+        bb_mem_free(config->mem, session);
+        return NULL;
+    }
+    /* by default it shrinks when few transfers run, and connections are lost */
+    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
+    return session;
+}
+
+struct bb_session *bb_http_take(struct bb_http *http) {
+    pthread_mutex_lock(&http->lock);
+    struct bb_session *session = http->warm;
+    if (session) {
+        http->warm = session->next;
+        http->warm_count--;
+    }
+    pthread_mutex_unlock(&http->lock);
+    return session ? session : session_new(&http->config);
+}
+
+void bb_http_give(struct bb_http *http, struct bb_session *session) {
+    pthread_mutex_lock(&http->lock);
+    bool keep = !session->is_broken && http->warm_count < WARM_SESSIONS;
+    if (keep) {
+        session->next = http->warm;
+        http->warm = session;
+        http->warm_count++;
+    }
+    pthread_mutex_unlock(&http->lock);
+    if (!keep)
+        session_free(session);
+}
+
+/* ---- transfers ---- */
+
+static void list_add(struct bb_session *session, struct bb_transfer *transfer) {
+    transfer->next = session->running;
+    session->running = transfer;
+}
+
+static void list_remove(struct bb_session *session, const struct bb_transfer *transfer) {
+    struct bb_transfer **at = &session->running;
+    while (*at != transfer)
+        at = &(*at)->next;
+    *at = transfer->next;
+}
+
+static CURL *take_handle(struct bb_session *session) {
+    if (session->idle_count > 0)
+        return session->idle[--session->idle_count];
+    return bb_transfer_new_handle(session->config);
+}
+
+static void give_handle(struct bb_session *session, CURL *easy) {
+    if (session->idle_count < IDLE_HANDLES)
+        session->idle[session->idle_count++] = easy;
+    else
+        curl_easy_cleanup(easy);
+}
+
+bool bb_session_start(struct bb_session *session, struct bb_transfer *transfer) {
+    CURL *easy = session->is_broken ? NULL : take_handle(session);
+    if (!easy)
+        return false;
+    if (bb_transfer_arm(transfer, session->config, easy) &&
+        curl_multi_add_handle(session->multi, easy) == CURLM_OK) {
+        list_add(session, transfer);
+        return true;
+    }
+    bb_transfer_free(transfer);
+    curl_easy_cleanup(easy);
+    return false;
+}
+
+static struct bb_transfer *finish(struct bb_session *session, CURL *easy, CURLcode result) {
+    struct bb_transfer *transfer = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
+    bb_transfer_settle(transfer, easy, result);
+    curl_multi_remove_handle(session->multi, easy);
+    list_remove(session, transfer);
+    if (session->is_broken)
+        curl_easy_cleanup(easy);
+    else
+        give_handle(session, easy);
+    return transfer;
+}
+
+static struct bb_transfer *next_finished(struct bb_session *session) {
+    int left;
+    CURLMsg *message = curl_multi_info_read(session->multi, &left);
+    if (message && message->msg == CURLMSG_DONE)
+        return finish(session, message->easy_handle, message->data.result);
+    if (session->is_broken && session->running)
+        return finish(session, session->running->easy, CURLE_OUT_OF_MEMORY);
+    return NULL;
+}
+
+static struct bb_transfer *drive(struct bb_session *session) {
+    int running;
+    if (curl_multi_perform(session->multi, &running) != CURLM_OK)
+        session->is_broken = true;
+    return next_finished(session);
+}
+
+struct bb_transfer *bb_session_wait(struct bb_session *session, int timeout_ms) {
+    struct bb_transfer *transfer = next_finished(session);
+    if (!transfer && session->running)
+        transfer = drive(session);
+    if (transfer || !session->running)
+        return transfer;
+    if (curl_multi_poll(session->multi, NULL, 0, timeout_ms, NULL) != CURLM_OK)
+        session->is_broken = true;
+    return drive(session);
+}

@@ -1,0 +1,78 @@
+/*
+ * HTTP by libcurl's multi interface. A session belongs to one thread at a time
+ * and keeps its connections, TLS sessions and DNS cache between uses.
+ */
+#ifndef BB_DRIVER_HTTP_H
+#define BB_DRIVER_HTTP_H
+
+#include "base/buf.h"
+#include "endpoint/request.h"
+
+struct bb_http_config {
+    const bb_allocator *mem;
+    const char *ca_file; /* NULL: libcurl's own; borrowed for the pool's life */
+    long connect_timeout_ms;
+    bool http2;
+    bool allow_http;
+    bool allow_private;
+};
+
+enum {
+    BB_HTTP_BODY_MAX = 64 * 1024,   /* read of an answer; the rest is not waited for */
+    BB_HTTP_HEADERS_MAX = 32 * 1024 /* more, and the answer counts as lost */
+};
+
+/* One attempt. The caller fills in the first part; the second is the result. */
+struct bb_transfer {
+    const struct bb_request *request; /* stays until the transfer is over */
+    long timeout_ms;
+    void *owner;
+
+    bb_failure failure; /* 0: there is an answer */
+    char failure_text[256];
+    int status;
+    struct bb_buf headers;
+    struct bb_buf body;
+    bool is_sent; /* a request was at least begun */
+    bool is_reused;
+    int64_t dns_us, connect_us, tls_us, first_byte_us, total_us;
+
+    /* the driver's own */
+    struct bb_transfer *next;
+    void *easy;
+    void *header_list;
+    const struct bb_http_config *config;
+    int requests; /* begun on the wire: a second one is stopped */
+    size_t header_bytes;
+    bool is_refused; /* an address was */
+    bool is_cut;     /* the body was longer than is read */
+    char error[256];
+};
+
+struct bb_http;
+struct bb_session;
+
+/* Starts libcurl for the process, and ends it: counted by libcurl itself. */
+bool bb_http_global_start(void);
+void bb_http_global_stop(void);
+
+/* NULL when out of memory. `config` is copied. */
+struct bb_http *bb_http_new(const struct bb_http_config *config);
+void bb_http_free(struct bb_http *http);
+
+/* A session of the caller's own until it is given back; a warm one if there is
+ * one. NULL when out of memory. Any thread. */
+struct bb_session *bb_http_take(struct bb_http *http);
+void bb_http_give(struct bb_http *http, struct bb_session *session);
+
+/* Starts one transfer. False when it could not be, for want of memory. */
+bool bb_session_start(struct bb_session *session, struct bb_transfer *transfer);
+
+/* Drives the session: returns a transfer that is over, or NULL when none is over
+ * yet; waits for at most `timeout_ms` for something to happen. */
+struct bb_transfer *bb_session_wait(struct bb_session *session, int timeout_ms);
+
+/* Frees what a transfer that is over holds. */
+void bb_transfer_free(struct bb_transfer *transfer);
+
+#endif

@@ -1,0 +1,241 @@
+#include "driver/http_transfer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include "delivery/address.h"
+
+/* ---- libcurl's callbacks ---- */
+
+static size_t on_header(char *line, size_t size, size_t count, void *user) {
+    struct bb_transfer *transfer = user;
+    size_t n = size * count;
+    transfer->header_bytes += n; /* of all header blocks: 1xx without end, too */
+    if (transfer->header_bytes > BB_HTTP_HEADERS_MAX)
+        return 0;
+    if (n > 5 && memcmp(line, "HTTP/", 5) == 0)
+        bb_buf_clear(&transfer->headers);
+    bb_buf_add(&transfer->headers, line, n);
+    return bb_buf_failed(&transfer->headers) ? 0 : n;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *user) {
+    struct bb_transfer *transfer = user;
+    size_t n = size * count, room = BB_HTTP_BODY_MAX - transfer->body.length;
+    transfer->is_cut = n > room;
+    bb_buf_add(&transfer->body, data, n < room ? n : room);
+    return transfer->is_cut || bb_buf_failed(&transfer->body) ? 0 : n;
+}
+
+/* libcurl posts again by itself when a kept connection dies under a request:
+ * the first may have arrived, so a second is never begun. */
+static int on_request(void *user, char *primary_ip, char *local_ip, int primary_port,
+                      int local_port) {
+    struct bb_transfer *transfer = user;
+    (void)primary_ip, (void)local_ip, (void)primary_port, (void)local_port;
+    return ++transfer->requests > 1 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+static bool is_allowed(const struct bb_http_config *config, const struct sockaddr *address) {
+    if (config->allow_private)
+        return true;
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)address;
+        return !bb_address_is_private((const void *)&v4->sin_addr, 4);
+    }
+    if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const void *)address;
+        return !bb_address_is_private((const void *)&v6->sin6_addr, 16);
+    }
+    return false;
+}
+
+/* Judged here, on the address that is about to be connected to, because a name
+ * can lead somewhere else at each look-up. */
+static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
+    struct bb_transfer *transfer = user;
+    (void)purpose;
+    if (!is_allowed(transfer->config, &address->addr)) {
+        transfer->is_refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* ---- set-up ---- */
+
+#define SET(option, value) ok = curl_easy_setopt(easy, option, value) == CURLE_OK && ok
+
+/* Debian's libcurl also names a CApath, with which it parses the bundle anew for
+ * each connection (25 ms and 0.8 MB) instead of once. */
+static bool set_trust(const struct bb_http_config *config, CURL *easy) {
+    bool ok = true;
+    const char *bundle = config->ca_file ? config->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
+    if (!bundle)
+        return true;
+    SET(CURLOPT_CAINFO, bundle);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* not every TLS library has one */
+    return ok;
+}
+
+static bool set_connection(const struct bb_http_config *config, CURL *easy) {
+    bool ok = set_trust(config, easy);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name look-up that hangs */
+    SET(CURLOPT_CONNECTTIMEOUT_MS, config->connect_timeout_ms);
+    SET(CURLOPT_NOPROXY, "*"); /* nor look for one in the environment */
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_HTTP_VERSION,
+        (long)(config->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+    SET(CURLOPT_PROTOCOLS_STR, config->allow_http ? "http,https" : "https");
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    return ok;
+}
+
+static bool set_http(CURL *easy) {
+    bool ok = true;
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_HTTP09_ALLOWED, 0L);
+    SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    SET(CURLOPT_PATH_AS_IS, 1L);
+    SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    SET(CURLOPT_POST, 1L);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_PREREQFUNCTION, on_request);
+    return ok;
+}
+
+CURL *bb_transfer_new_handle(const struct bb_http_config *config) {
+    CURL *easy = curl_easy_init();
+    if (!easy || (set_connection(config, easy) && set_http(easy)))
+        return easy;
+    curl_easy_cleanup(easy);
+    return NULL;
+}
+
+static bool add_header(struct curl_slist **list, const bb_allocator *mem, const char *name,
+                       const char *value) {
+    size_t size = strlen(name) + strlen(value) + 3;
+    char small[256], *line = size <= sizeof small ? small : bb_mem_alloc(mem, size);
+    if (!line)
+        return false;
+    snprintf(line, size, "%s: %s", name, value);
+    struct curl_slist *longer = curl_slist_append(*list, line);
+    if (line != small)
+        bb_mem_free(mem, line);
+    if (longer)
+        *list = longer;
+    return longer != NULL;
+}
+
+static bool make_headers(struct bb_transfer *transfer) {
+    const struct bb_request *request = transfer->request;
+    struct curl_slist *list = NULL;
+    bool ok = true;
+    for (size_t i = 0; ok && i < request->header_count; i++)
+        ok = add_header(&list, transfer->config->mem, request->headers[i].name,
+                        request->headers[i].value);
+    transfer->header_list = list;
+    return ok;
+}
+
+bool bb_transfer_arm(struct bb_transfer *transfer, const struct bb_http_config *config,
+                     CURL *easy) {
+    const struct bb_request *request = transfer->request;
+    transfer->config = config;
+    transfer->easy = easy;
+    bb_buf_init(&transfer->headers, config->mem, BB_HTTP_HEADERS_MAX);
+    bb_buf_init(&transfer->body, config->mem, BB_HTTP_BODY_MAX);
+    bool ok = make_headers(transfer);
+    SET(CURLOPT_URL, request->url.text);
+    SET(CURLOPT_POSTFIELDS, request->body);
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->length);
+    SET(CURLOPT_HTTPHEADER, transfer->header_list);
+    SET(CURLOPT_TIMEOUT_MS, transfer->timeout_ms);
+    SET(CURLOPT_ERRORBUFFER, transfer->error);
+    SET(CURLOPT_PRIVATE, transfer);
+    SET(CURLOPT_HEADERDATA, transfer);
+    SET(CURLOPT_WRITEDATA, transfer);
+    SET(CURLOPT_PREREQDATA, transfer);
+    SET(CURLOPT_OPENSOCKETDATA, transfer);
+    return ok;
+}
+
+/* ---- results ---- */
+
+static bb_failure failure_before_request(const struct bb_transfer *transfer, CURLcode result) {
+    switch (result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return BB_FAILURE_RESOLVE;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_CACERT_BADFILE:
+        return BB_FAILURE_CERTIFICATE;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+        return BB_FAILURE_TLS;
+    case CURLE_OPERATION_TIMEDOUT:
+        return transfer->dns_us == 0 ? BB_FAILURE_RESOLVE : BB_FAILURE_CONNECT;
+    default:
+        return transfer->is_refused ? BB_FAILURE_REFUSED_ADDRESS : BB_FAILURE_CONNECT;
+    }
+}
+
+static int64_t get_time(CURL *easy, CURLINFO info) {
+    curl_off_t us = 0;
+    curl_easy_getinfo(easy, info, &us);
+    return us;
+}
+
+static void read_times(struct bb_transfer *transfer, CURL *easy) {
+    long connects = 0;
+    curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
+    transfer->is_reused = transfer->requests > 0 && connects == 0;
+    transfer->dns_us = get_time(easy, CURLINFO_NAMELOOKUP_TIME_T);
+    transfer->connect_us = get_time(easy, CURLINFO_CONNECT_TIME_T);
+    transfer->tls_us = get_time(easy, CURLINFO_APPCONNECT_TIME_T);
+    transfer->first_byte_us = get_time(easy, CURLINFO_STARTTRANSFER_TIME_T);
+    transfer->total_us = get_time(easy, CURLINFO_TOTAL_TIME_T);
+}
+
+static void note_failure(struct bb_transfer *transfer, CURLcode result) {
+    const char *words = transfer->error;
+    if (transfer->requests > 1)
+        words = "the kept connection was closed under the request";
+    else if (transfer->header_bytes > BB_HTTP_HEADERS_MAX)
+        words = "its headers are longer than 32 KiB";
+    else if (!*words)
+        words = curl_easy_strerror(result);
+    transfer->failure = transfer->is_sent ? BB_FAILURE_ANSWER_LOST
+                                          : failure_before_request(transfer, result);
+    snprintf(transfer->failure_text, sizeof transfer->failure_text, "%s", words);
+}
+
+void bb_transfer_settle(struct bb_transfer *transfer, CURL *easy, CURLcode result) {
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    transfer->is_sent = transfer->requests > 0;
+    read_times(transfer, easy);
+    /* the handle outlives the transfer: it must not write into it any more */
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+    if (result == CURLE_OK || transfer->is_cut)
+        transfer->status = (int)status;
+    else
+        note_failure(transfer, result);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(transfer->header_list);
+    transfer->header_list = NULL;
+}
+
+void bb_transfer_free(struct bb_transfer *transfer) {
+    curl_slist_free_all(transfer->header_list);
+    transfer->header_list = NULL;
+    bb_buf_free(&transfer->headers);
+    bb_buf_free(&transfer->body);
+}

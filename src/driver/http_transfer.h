@@ -1,0 +1,18 @@
+/* One transfer on a libcurl easy handle: how it is set up and what came of it. */
+#ifndef BB_DRIVER_HTTP_TRANSFER_H
+#define BB_DRIVER_HTTP_TRANSFER_H
+
+#include <curl/curl.h>
+
+#include "driver/http.h"
+
+/* A handle with everything set that all transfers share. NULL: no memory. */
+CURL *bb_transfer_new_handle(const struct bb_http_config *config);
+
+/* Sets what is this transfer's. False when out of memory. */
+bool bb_transfer_arm(struct bb_transfer *transfer, const struct bb_http_config *config, CURL *easy);
+
+/* Fills in the transfer's results. */
+void bb_transfer_settle(struct bb_transfer *transfer, CURL *easy, CURLcode result);
+
+#endif

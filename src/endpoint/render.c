@@ -1,0 +1,84 @@
+#include "endpoint/render.h"
+
+#include <string.h>
+#include <time.h>
+
+const char *bb_render_fit(struct bb_render *r, const char *name, const char *text,
+                          const struct bb_escape *escape, struct bb_limit limit) {
+    bool cut = false;
+    const char *fitted = bb_text_fit(r->arena, text, escape, limit, &cut);
+    if (cut)
+        bb_cuts_add(r->cuts, name);
+    return fitted;
+}
+
+const char *bb_render_fact(struct bb_render *r, const struct bb_fact *fact,
+                           const struct bb_escape *escape, struct bb_limit names,
+                           struct bb_limit excerpts) {
+    return bb_render_fit(r, fact->name, fact->value, escape, fact->is_long ? excerpts : names);
+}
+
+static char *repaired_line(struct bb_render *r, const char *text) {
+    enum { LINE_MAX_BYTES = 1024 };
+    bool cut = false;
+    return bb_text_flatten(bb_text_repair(r->arena, text, LINE_MAX_BYTES, &cut));
+}
+
+const char *bb_render_button(struct bb_render *r) {
+    const char *text = repaired_line(r, r->webhook->button_text);
+    if (text && !*text)
+        text = "View in Bytebase";
+    return bb_render_fit(r, "button_text", text, NULL, (struct bb_limit){.units = 75});
+}
+
+const char *bb_render_keyword(struct bb_render *r) {
+    return r->webhook->keyword ? repaired_line(r, r->webhook->keyword) : "Bytebase";
+}
+
+unsigned bb_render_color(bb_level level) {
+    switch (level) {
+    case BB_SUCCESS:
+        return 0x16A34A;
+    case BB_WARN:
+        return 0xD97706;
+    case BB_ERROR:
+        return 0xDC2626;
+    default:
+        return 0x2563EB;
+    }
+}
+
+const char *bb_render_time(const struct bb_render *r) {
+    const int64_t year_10000 = 253402300800;
+    if (r->message->created_ts <= 0 || r->message->created_ts >= year_10000)
+        return NULL;
+    time_t seconds = (time_t)r->message->created_ts;
+    struct tm utc;
+    char text[32];
+    if (!gmtime_r(&seconds, &utc) || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        return NULL;
+    return bb_arena_copy(r->arena, text, strlen(text));
+}
+
+bool bb_render_has_link(const struct bb_render *r) {
+    return r->message->link && *r->message->link;
+}
+
+const char *bb_render_markdown_link(struct bb_render *r) {
+    const char *link = r->message->link;
+    char *out = bb_arena_reserve(r->arena, 3 * strlen(link) + 1);
+    if (!out)
+        return NULL;
+    char *to = out;
+    for (; *link; link++) {
+        if (*link == '(' || *link == ')') {
+            memcpy(to, *link == '(' ? "%28" : "%29", 3);
+            to += 3;
+        } else {
+            *to++ = *link;
+        }
+    }
+    *to = '\0';
+    bb_arena_commit(r->arena, (size_t)(to - out) + 1);
+    return out;
+}

@@ -1,0 +1,44 @@
+/* What the formatters share: fitting text, colours, times, the webhook's words. */
+#ifndef BB_ENDPOINT_RENDER_H
+#define BB_ENDPOINT_RENDER_H
+
+#include "base/json.h"
+#include "base/text.h"
+#include "event/message.h"
+
+struct bb_render {
+    const struct bb_message *message;
+    const bb_webhook *webhook;
+    struct bb_arena *arena; /* lives until the JSON is printed */
+    struct bb_json json;
+    struct bb_cuts *cuts;
+};
+
+/* bb_text_fit, noting under `name` that something was cut. */
+const char *bb_render_fit(struct bb_render *r, const char *name, const char *text,
+                          const struct bb_escape *escape, struct bb_limit limit);
+
+/* The same for a fact's value: `names` bounds names and words, `excerpts` the
+ * long ones. */
+const char *bb_render_fact(struct bb_render *r, const struct bb_fact *fact,
+                           const struct bb_escape *escape, struct bb_limit names,
+                           struct bb_limit excerpts);
+
+/* One line, not escaped, at most 75 UTF-16 units (Slack's limit, the narrowest). */
+const char *bb_render_button(struct bb_render *r);
+
+/* The webhook's keyword, repaired; "" for none. */
+const char *bb_render_keyword(struct bb_render *r);
+
+/* 0xRRGGBB of a level. */
+unsigned bb_render_color(bb_level level);
+
+/* "2026-01-02T03:04:05Z"; NULL for a time outside the years 1970 to 9999. */
+const char *bb_render_time(const struct bb_render *r);
+
+/* Whether the message's link may be used; it then goes between parentheses of
+ * markdown: `(`, `)` and blanks in it are percent-encoded. */
+bool bb_render_has_link(const struct bb_render *r);
+const char *bb_render_markdown_link(struct bb_render *r);
+
+#endif

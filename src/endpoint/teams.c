@@ -1,0 +1,323 @@
+/*
+ * Microsoft Teams: an Adaptive Card 1.4 in a message, for Workflows and for the
+ * old Office 365 connectors alike.
+ * Facts: msteams-docs (connectors, cards reference), adaptivecards.io.
+ */
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "endpoint/endpoint.h"
+
+/* In bytes of JSON. Teams refuses what it stores as more than 28 KB, which a
+ * request of 19.6 KB has reached: the whole body stays below 16 KiB. */
+static const struct bb_limit title_limit = {.json = 500};
+static const struct bb_limit name_limit = {.json = 300};
+static const struct bb_limit excerpt_limit = {.json = 1500};
+static const struct bb_limit description_limit = {.json = 4300};
+static const struct bb_limit person_limit = {.json = 90};
+
+enum { MENTIONS_SHOWN = 5 };
+
+/* ---- markdown ---- */
+
+static const unsigned char specials[256] = {
+    ['\\'] = 1, ['*'] = 1, ['_'] = 1, ['['] = 1, [']'] = 1, ['('] = 1, [')'] = 1, ['~'] = 1,
+    ['`'] = 1,  ['#'] = 1, ['>'] = 1, ['+'] = 1, ['-'] = 1, ['.'] = 1, ['<'] = 1, ['{'] = 1,
+    ['\n'] = 1,
+};
+
+static bool is_active(const char *begin, const char *at) {
+    if (*at == '.')
+        return at > begin && isdigit((unsigned char)at[-1]) &&
+               bb_text_at_line_start(begin, at, true);
+    return !strchr("#>+-", *at) || bb_text_at_line_start(begin, at, false);
+}
+
+static size_t escape_char(const char *begin, const char *at, char *out) {
+    size_t n = 0;
+    switch (*at) {
+    case '\n': /* a single one is a blank */
+        return bb_escape_put(out, "\n\n");
+    case '<': /* <at> is no markdown: a backslash does not stop it */
+        return bb_escape_put(out, "<" BB_ZERO_WIDTH_SPACE);
+    case '{': /* {{DATE(...)}} is expanded */
+        return bb_escape_put(out, at[1] == '{' ? "{" BB_ZERO_WIDTH_SPACE : "{");
+    default:
+        if (is_active(begin, at))
+            out[n++] = '\\';
+        out[n++] = *at;
+        return n;
+    }
+}
+
+static const struct bb_escape markdown = {specials, escape_char};
+
+/* Between <at> and </at> the text must be the entity's, byte for byte. */
+static const unsigned char name_specials[256] = {['<'] = 1, ['>'] = 1, ['{'] = 1};
+
+static size_t escape_name(const char *begin, const char *at, char *out) {
+    (void)begin;
+    return bb_escape_put(out, *at == '{' ? "(" : " ");
+}
+
+static const struct bb_escape person = {name_specials, escape_name};
+
+/* ---- render ---- */
+
+static const char *style_of(bb_level level) {
+    switch (level) {
+    case BB_SUCCESS:
+        return "good";
+    case BB_WARN:
+        return "warning";
+    case BB_ERROR:
+        return "attention";
+    default:
+        return "accent";
+    }
+}
+
+static void push_text_block(struct bb_render *r, const char *text) {
+    bb_json_object(&r->json, NULL);
+    bb_json_string(&r->json, "type", "TextBlock");
+    bb_json_string(&r->json, "text", text);
+    bb_json_bool(&r->json, "wrap", true);
+    bb_json_end(&r->json);
+}
+
+static void push_heading(struct bb_render *r) {
+    const struct bb_message *m = r->message;
+    bb_json_object(&r->json, NULL);
+    bb_json_string(&r->json, "type", "Container");
+    bb_json_string(&r->json, "style", style_of(m->level));
+    bb_json_bool(&r->json, "bleed", true);
+    bb_json_array(&r->json, "items");
+    bb_json_object(&r->json, NULL);
+    bb_json_string(&r->json, "type", "TextBlock");
+    bb_json_string(&r->json, "text", bb_render_fit(r, "title", m->title, &markdown, title_limit));
+    bb_json_string(&r->json, "weight", "Bolder");
+    bb_json_string(&r->json, "size", "Medium");
+    bb_json_bool(&r->json, "wrap", true);
+    bb_json_end(&r->json);
+    bb_json_end(&r->json);
+    bb_json_end(&r->json);
+}
+
+static void push_facts(struct bb_render *r) {
+    const struct bb_message *m = r->message;
+    if (m->fact_count == 0)
+        return;
+    bb_json_object(&r->json, NULL);
+    bb_json_string(&r->json, "type", "FactSet");
+    bb_json_array(&r->json, "facts");
+    for (size_t i = 0; i < m->fact_count; i++) {
+        bb_json_object(&r->json, NULL);
+        bb_json_string(&r->json, "title", m->facts[i].label);
+        bb_json_string(&r->json, "value",
+                       bb_render_fact(r, &m->facts[i], &markdown, name_limit, excerpt_limit));
+        bb_json_end(&r->json);
+    }
+    bb_json_end(&r->json);
+    bb_json_end(&r->json);
+}
+
+/* Teams needs a name to show; "everyone" cannot be notified from a webhook. */
+static bool can_notify(const bb_mention *mention) {
+    return mention->teams && mention->name && *mention->name;
+}
+
+static const char *person_name(struct bb_render *r, const bb_mention *mention) {
+    return bb_render_fit(r, "mentions", mention->name, &person, person_limit);
+}
+
+static const char *mention_text(struct bb_render *r, const bb_mention *mention) {
+    if (can_notify(mention))
+        return bb_arena_print(r->arena, "<at>%s</at>", person_name(r, mention));
+    return bb_render_fit(r, "mentions", mention->name, &markdown, person_limit);
+}
+
+static size_t shown_mentions(struct bb_render *r) {
+    if (r->message->mention_count <= MENTIONS_SHOWN)
+        return r->message->mention_count;
+    bb_cuts_add(r->cuts, "mentions");
+    return MENTIONS_SHOWN;
+}
+
+static void push_mentions(struct bb_render *r) {
+    const struct bb_message *m = r->message;
+    const char *line = m->everyone ? bb_word_everyone(m->language) : "";
+    for (size_t i = 0, n = shown_mentions(r); line && i < n; i++) {
+        const char *who = mention_text(r, &m->mentions[i]);
+        if (who && *who)
+            line = bb_arena_print(r->arena, "%s%s%s", line, *line ? " " : "", who);
+    }
+    if (!line || *line)
+        push_text_block(r, line);
+}
+
+static void push_entities(struct bb_render *r) {
+    const struct bb_message *m = r->message;
+    bb_json_array(&r->json, "entities");
+    for (size_t i = 0, n = shown_mentions(r); i < n; i++) {
+        const bb_mention *mention = &m->mentions[i];
+        if (!can_notify(mention))
+            continue;
+        bb_json_object(&r->json, NULL);
+        bb_json_string(&r->json, "type", "mention");
+        bb_json_string(&r->json, "text", mention_text(r, mention));
+        bb_json_object(&r->json, "mentioned");
+        bb_json_string(&r->json, "id", mention->teams);
+        bb_json_string(&r->json, "name", person_name(r, mention));
+        bb_json_end(&r->json);
+        bb_json_end(&r->json);
+    }
+    bb_json_end(&r->json);
+}
+
+static void push_action(struct bb_render *r) {
+    if (!bb_render_has_link(r))
+        return;
+    bb_json_array(&r->json, "actions");
+    bb_json_object(&r->json, NULL);
+    bb_json_string(&r->json, "type", "Action.OpenUrl");
+    bb_json_string(&r->json, "title", bb_render_button(r));
+    bb_json_string(&r->json, "url", r->message->link);
+    bb_json_end(&r->json);
+    bb_json_end(&r->json);
+}
+
+static void push_card(struct bb_render *r) {
+    const struct bb_message *m = r->message;
+    bb_json_object(&r->json, "content");
+    bb_json_string(&r->json, "type", "AdaptiveCard");
+    bb_json_string(&r->json, "$schema", "http://adaptivecards.io/schemas/adaptive-card.json");
+    bb_json_string(&r->json, "version", "1.4");
+    bb_json_object(&r->json, "msteams");
+    bb_json_string(&r->json, "width", "Full");
+    push_entities(r);
+    bb_json_end(&r->json);
+    bb_json_array(&r->json, "body");
+    push_heading(r);
+    push_facts(r);
+    if (m->description && *m->description)
+        push_text_block(r, bb_render_fit(r, "description", m->description, &markdown,
+                                         description_limit));
+    push_mentions(r);
+    bb_json_end(&r->json);
+    push_action(r);
+    bb_json_end(&r->json);
+}
+
+static void render(struct bb_render *r) {
+    bb_json_string(&r->json, "type", "message");
+    bb_json_string(&r->json, "summary",
+                   bb_render_fit(r, "title", r->message->title, NULL, title_limit));
+    bb_json_array(&r->json, "attachments");
+    bb_json_object(&r->json, NULL);
+    bb_json_string(&r->json, "contentType", "application/vnd.microsoft.card.adaptive");
+    bb_json_null(&r->json, "contentUrl");
+    push_card(r);
+    bb_json_end(&r->json);
+    bb_json_end(&r->json);
+}
+
+static const char *configure(struct bb_arena *arena, const bb_webhook *webhook,
+                             struct bb_url *url) {
+    (void)arena;
+    (void)url;
+    if (webhook->secret && *webhook->secret)
+        return "secret: Teams' webhooks have none, remove it";
+    return NULL;
+}
+
+/* ---- judge ---- */
+
+/* error.code of Power Automate and Logic Apps, as users report it. */
+static const struct bb_rule workflow_rules[] = {
+    {0, "WorkflowTriggerIsNotEnabled", NULL, BB_ACT_DISABLE, 0},
+    {0, "WorkflowNotFound", NULL, BB_ACT_DISABLE, 0},
+    {0, "TriggerInputSchemaMismatch", NULL, BB_ACT_DROP, 0},
+    {0, "MissingApiVersionParameter", NULL, BB_ACT_OPERATOR, 0},
+    {401, NULL, NULL, BB_ACT_OPERATOR, 0}, /* sig is missing, or a tenant is demanded */
+    {403, NULL, NULL, BB_ACT_OPERATOR, 0},
+    {404, NULL, NULL, BB_ACT_OPERATOR, 0},
+    BB_RULE_END,
+};
+
+/* By the status that a connector has, or quotes in its words under HTTP 200. */
+static const struct bb_rule connector_rules[] = {
+    {0, NULL, "Invalid webhook URL", BB_ACT_DISABLE, 0},
+    {403, NULL, NULL, BB_ACT_DISABLE, 0},
+    {404, NULL, NULL, BB_ACT_DISABLE, 0},
+    BB_RULE_END,
+};
+
+static bool is_connector(const bb_webhook *webhook, const char *host) {
+    return webhook->teams_connector || bb_text_ends_with(host, ".webhook.office.com") ||
+           strcmp(host, "outlook.office.com") == 0 || strcmp(host, "outlook.office365.com") == 0;
+}
+
+/* NNN of "Microsoft Teams endpoint returned HTTP error NNN", or 0. */
+static int quoted_status(const char *text) {
+    static const char words[] = "HTTP error ";
+    const char *at = strstr(text, words);
+    int status = 0;
+    for (at = at ? at + sizeof words - 1 : ""; isdigit((unsigned char)*at) && status < 1000; at++)
+        status = status * 10 + (*at - '0');
+    return status;
+}
+
+static void judge_connector(const struct bb_answer *answer, bb_outcome *outcome) {
+    struct bb_answer quoted = *answer;
+    bool is_success = answer->status >= 200 && answer->status <= 299;
+    if (is_success && strcmp(answer->text, "1") == 0) {
+        bb_outcome_act(outcome, BB_ACT_DELIVERED, 0);
+        return;
+    }
+    if (is_success && quoted_status(answer->text) >= 300)
+        quoted.status = quoted_status(answer->text);
+    if (!bb_answer_apply(&quoted, connector_rules, NULL, answer->text, outcome))
+        bb_answer_apply_status(&quoted, outcome);
+}
+
+static void judge_workflow(const struct bb_answer *answer, const char *code, bb_outcome *outcome) {
+    if (answer->status >= 200 && answer->status <= 299)
+        bb_outcome_act(outcome, BB_ACT_DELIVERED, 0);
+    else if (!bb_answer_apply(answer, workflow_rules, code, NULL, outcome))
+        bb_answer_apply_status(answer, outcome);
+}
+
+static void judge(const struct bb_answer *answer, const bb_webhook *webhook, bb_outcome *outcome) {
+    const struct bb_value *error = bb_json_get(answer->json, "error");
+    const char *code = bb_json_text(bb_json_get(error, "code"));
+    const char *words = bb_json_text(bb_json_get(error, "message"));
+    bb_outcome_quote(outcome, answer, code, words ? words : answer->text);
+    if (is_connector(webhook, answer->host))
+        judge_connector(answer, outcome);
+    else
+        judge_workflow(answer, code, outcome);
+    if (outcome->verdict == BB_DELIVERED)
+        bb_outcome_quote(outcome, answer, NULL, NULL);
+}
+
+static const char *const hosts[] = {".logic.azure.com",
+                                    ".powerplatform.com",
+                                    ".powerautomate.com",
+                                    ".flow.microsoft.com",
+                                    ".webhook.office.com",
+                                    "outlook.office.com",
+                                    "outlook.office365.com",
+                                    NULL};
+
+extern const struct bb_endpoint bb_endpoint_teams;
+const struct bb_endpoint bb_endpoint_teams = {
+    .type = BB_TEAMS,
+    .label = "Teams",
+    .hosts = hosts,
+    .content_type = "application/json; charset=utf-8",
+    .body_max = 16 * 1024,
+    .configure = configure,
+    .render = render,
+    .judge = judge,
+};

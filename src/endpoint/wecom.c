@@ -1,0 +1,228 @@
+/*
+ * WeCom group robots: markdown, with the three colours that it knows.
+ * Facts: developer.work.weixin.qq.com, documents 91770 and 99110.
+ */
+#include <string.h>
+
+#include "endpoint/endpoint.h"
+
+/* In bytes of UTF-8, of which the content may have 4,096. Link, mentions and what
+ * a cut needs are set aside first; facts and description share the rest. */
+enum {
+    CONTENT_MAX = 4096,
+    TITLE_MAX = 300,
+    NAME_MAX_BYTES = 160,
+    EXCERPT_MAX = 500,
+    PERSON_MAX = 60,
+    MENTIONS_SHOWN = 5,
+    SMALLEST_PART = 40 /* less room is not worth beginning a line */
+};
+
+/* ---- markdown ---- */
+
+static const unsigned char specials[256] = {
+    ['<'] = 1, ['>'] = 1, ['['] = 1, [']'] = 1, ['`'] = 1,  ['#'] = 1,
+    ['*'] = 1, ['_'] = 1, ['\n'] = 1,
+};
+
+/* No escape is documented: look-alikes, and a zero-width space on both sides of
+ * what marks emphasis. */
+static size_t escape_char(const char *begin, const char *at, char *out) {
+    switch (*at) {
+    case '<':
+        return bb_escape_put(out, "＜");
+    case '>':
+        return bb_escape_put(out, "＞");
+    case '[':
+        return bb_escape_put(out, "［");
+    case ']':
+        return bb_escape_put(out, "］");
+    case '`':
+        return bb_escape_put(out, "'");
+    case '\n': /* within the quote that a description stands in */
+        return bb_escape_put(out, "\n> ");
+    case '#':
+        return bb_escape_put(out, bb_text_at_line_start(begin, at, false) ? BB_ZERO_WIDTH_SPACE "#"
+                                                                          : "#");
+    case '*':
+        return bb_escape_put(out, BB_ZERO_WIDTH_SPACE "*" BB_ZERO_WIDTH_SPACE);
+    case '_':
+        return bb_escape_put(out, BB_ZERO_WIDTH_SPACE "_" BB_ZERO_WIDTH_SPACE);
+    default:
+        *out = *at;
+        return 1;
+    }
+}
+
+static const struct bb_escape markdown = {specials, escape_char};
+
+/* ---- render ---- */
+
+/* Green, grey, orange: there are no others. */
+static const char *color_of(bb_level level) {
+    switch (level) {
+    case BB_SUCCESS:
+        return "info";
+    case BB_WARN:
+    case BB_ERROR:
+        return "warning";
+    default:
+        return "comment";
+    }
+}
+
+/* "@all" is documented for text only; as markdown it is read all the same. */
+static const char *mention_text(struct bb_render *r, const bb_mention *mention) {
+    if (mention->wecom)
+        return bb_arena_print(r->arena, "<@%s>", mention->wecom);
+    return bb_render_fit(r, "mentions", mention->name, &markdown,
+                         (struct bb_limit){.bytes = PERSON_MAX});
+}
+
+static const char *mentions_text(struct bb_render *r) {
+    const struct bb_message *m = r->message;
+    const char *line = m->everyone ? "<@all>" : "";
+    for (size_t i = 0; line && i < m->mention_count; i++) {
+        if (i == MENTIONS_SHOWN) {
+            bb_cuts_add(r->cuts, "mentions");
+            break;
+        }
+        const char *who = mention_text(r, &m->mentions[i]);
+        if (who && *who)
+            line = bb_arena_print(r->arena, "%s%s%s", line, *line ? " " : "", who);
+    }
+    return line;
+}
+
+static const char *link_text(struct bb_render *r) {
+    if (!bb_render_has_link(r))
+        return "";
+    bool cut = false; /* the button's text was bounded already */
+    const char *label =
+        bb_text_fit(r->arena, bb_render_button(r), &markdown, (struct bb_limit){.units = 0}, &cut);
+    return bb_arena_print(r->arena, "\n[%s](%s)", label, bb_render_markdown_link(r));
+}
+
+/* What stands at the end and must not be cut. */
+static const char *make_tail(struct bb_render *r) {
+    const char *link = link_text(r), *mentions = mentions_text(r);
+    return bb_arena_print(r->arena, "%s%s%s", link, mentions && *mentions ? "\n" : "", mentions);
+}
+
+/* Appends before + text + after, cut to `room`; nothing when that is too little. */
+static void add_part(struct bb_render *r, struct bb_buf *out, size_t room, const char *name,
+                     const char *before, const char *text, size_t most, const char *after) {
+    size_t around = before && after ? strlen(before) + strlen(after) : 0;
+    size_t left = room - out->length;
+    if (left < around + SMALLEST_PART) {
+        bb_cuts_add(r->cuts, name);
+        return;
+    }
+    if (most > left - around)
+        most = left - around;
+    bb_buf_text(out, before);
+    bb_buf_text(out, bb_render_fit(r, name, text, &markdown, (struct bb_limit){.bytes = most}));
+    bb_buf_text(out, after);
+}
+
+static void add_heading(struct bb_render *r, struct bb_buf *out, size_t room) {
+    const char *before = bb_arena_print(r->arena, "### <font color=\"%s\">●</font> ",
+                                        color_of(r->message->level));
+    add_part(r, out, room, "title", before, r->message->title, TITLE_MAX, "");
+}
+
+static void add_facts(struct bb_render *r, struct bb_buf *out, size_t room) {
+    const struct bb_message *m = r->message;
+    for (size_t i = 0; i < m->fact_count; i++) {
+        const struct bb_fact *fact = &m->facts[i];
+        bool is_status = fact->kind == BB_LABEL_STATUS;
+        const char *before =
+            bb_arena_print(r->arena, "\n> %s%s<font color=\"%s\">", fact->label,
+                           bb_word_colon(m->language), is_status ? color_of(m->level) : "comment");
+        add_part(r, out, room, fact->name, before, fact->value,
+                 fact->is_long ? EXCERPT_MAX : NAME_MAX_BYTES, "</font>");
+    }
+}
+
+static const char *make_content(struct bb_render *r) {
+    const char *tail = make_tail(r), *copy = NULL;
+    if (!tail)
+        return NULL;
+    size_t room = CONTENT_MAX - strlen(tail);
+    struct bb_buf out;
+    bb_buf_init(&out, r->arena->mem, CONTENT_MAX);
+    add_heading(r, &out, room);
+    add_facts(r, &out, room);
+    if (r->message->description && *r->message->description)
+        add_part(r, &out, room, "description", "\n> ", r->message->description, CONTENT_MAX, "");
+    bb_buf_text(&out, tail);
+    if (!bb_buf_failed(&out))
+        copy = bb_arena_copy(r->arena, out.data, out.length);
+    bb_buf_free(&out);
+    return copy;
+}
+
+static void render(struct bb_render *r) {
+    bb_json_string(&r->json, "msgtype", "markdown");
+    bb_json_object(&r->json, "markdown");
+    bb_json_string(&r->json, "content", make_content(r));
+    bb_json_end(&r->json);
+}
+
+/* ---- configure ---- */
+
+static const char *configure(struct bb_arena *arena, const bb_webhook *webhook,
+                             struct bb_url *url) {
+    (void)arena;
+    if (webhook->secret && *webhook->secret)
+        return "secret: WeCom's robots have none, remove it";
+    if (!webhook->allow_any_host && !bb_url_query_has(url->query, "key"))
+        return "url: has no key in its query";
+    return NULL;
+}
+
+/* ---- judge ---- */
+
+enum { RATE_WAIT_S = 60 };
+
+/* Document 90313 and bodies seen by users. 93000 once stood for a long content,
+ * too, so its words count. */
+static const struct bb_rule rules[] = {
+    {0, "0", NULL, BB_ACT_DELIVERED, 0},
+    {0, "-1", NULL, BB_ACT_RETRY, 0},
+    {0, "93000", "invalid webhook url", BB_ACT_DISABLE, 0},
+    {0, "93000", NULL, BB_ACT_DROP, 0},
+    {0, "93004", NULL, BB_ACT_DISABLE, 0},
+    {0, "93008", NULL, BB_ACT_DISABLE, 0},
+    {0, "49008", NULL, BB_ACT_DISABLE, 0},
+    {0, "45009", NULL, BB_ACT_RETRY, RATE_WAIT_S},
+    {0, "45033", NULL, BB_ACT_RETRY, 0},
+    {0, "6000", NULL, BB_ACT_RETRY, 0},
+    {0, "48002", NULL, BB_ACT_OPERATOR, 0},
+    {0, "40001", NULL, BB_ACT_OPERATOR, 0},
+    {0, "60020", NULL, BB_ACT_OPERATOR, 0},
+    BB_RULE_END,
+};
+
+static void judge(const struct bb_answer *answer, const bb_webhook *webhook, bb_outcome *outcome) {
+    (void)webhook;
+    const char *code = bb_answer_code(answer, bb_json_get(answer->json, "errcode"));
+    const char *words = bb_json_text(bb_json_get(answer->json, "errmsg"));
+    bb_outcome_quote(outcome, answer, code, words || code ? words : answer->text);
+    if (!bb_answer_apply(answer, rules, code, words, outcome))
+        bb_answer_apply_status(answer, outcome);
+}
+
+static const char *const hosts[] = {"qyapi.weixin.qq.com", NULL};
+
+extern const struct bb_endpoint bb_endpoint_wecom;
+const struct bb_endpoint bb_endpoint_wecom = {
+    .type = BB_WECOM,
+    .label = "WeCom",
+    .hosts = hosts,
+    .content_type = "application/json; charset=utf-8",
+    .body_max = 16 * 1024,
+    .configure = configure,
+    .render = render,
+    .judge = judge,
+};

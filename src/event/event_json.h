@@ -1,0 +1,12 @@
+/* An event as one line of JSON: docs/event-json.md. */
+#ifndef BB_EVENT_EVENT_JSON_H
+#define BB_EVENT_EVENT_JSON_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+/* Appends `event` (one that bb_event_read gave) to `out`; empty members are left
+ * out. False when out of memory or when `out` is too small. */
+bool bb_event_json(const bb_event *event, struct bb_arena *arena, struct bb_buf *out);
+
+#endif

@@ -1,0 +1,21 @@
+/* A webhook's configuration, checked and copied. */
+#ifndef BB_EVENT_WEBHOOK_H
+#define BB_EVENT_WEBHOOK_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+/* The struct by its struct_size, its texts still the caller's; `id` is the name
+ * when it has none. What can be said without knowing the kind is checked. An
+ * error names the webhook and the field. BB_ERR_WEBHOOK, BB_ERR_STRUCT. */
+int bb_webhook_read(bb_webhook *out, const bb_webhook *webhook, bb_error *error);
+
+/* Moves every text of `webhook` into the arena. False when out of memory. */
+bool bb_webhook_keep(bb_webhook *webhook, struct bb_arena *arena);
+
+/* How it is called in sentences: the name, else the id; at most 100 bytes. */
+const char *bb_webhook_label(const bb_webhook *webhook, char out[104]);
+
+int bb_webhook_fail(bb_error *error, bb_code code, const bb_webhook *webhook, const char *what);
+
+#endif
