@@ -27,7 +27,7 @@ struct post {
     struct bb_report *report;
     struct bb_session *session;
     struct delivery *deliveries;
-    size_t next;    /* the first that was not begun */
+    size_t next; /* the first that was not begun */
     size_t running;
     int64_t deadline_ms; /* monotonic */
 };
@@ -121,8 +121,9 @@ static void begin(struct post *post, struct delivery *delivery) {
     delivery->row->face.attempt = 1;
     if (!delivery->rendering)
         return; /* its outcome is known: it does not fit into a request */
-    if (!post->mode->only && bb_standing_forbids(d, delivery->hook, bb_settings_now_ms(&d->settings),
-                                                 &delivery->row->outcome))
+    if (!post->mode->only &&
+        bb_standing_forbids(d, delivery->hook, bb_settings_now_ms(&d->settings),
+                            &delivery->row->outcome))
         log_outcome(post, delivery);
     else if (left_ms <= 0)
         not_started(post, delivery, "the time of the whole post was over");
@@ -203,8 +204,8 @@ static int prepare(struct post *post, const bb_event *event, bb_error *error) {
     if (code)
         return code;
     post->report = bb_report_new(mem, post->hooks.count);
-    post->deliveries = bb_arena_zalloc(&post->batch.arena,
-                                       post->hooks.count * sizeof *post->deliveries);
+    post->deliveries =
+        bb_arena_zalloc(&post->batch.arena, post->hooks.count * sizeof *post->deliveries);
     post->session = bb_http_take(d->http);
     if (!post->report || !post->deliveries || !post->session)
         return bb_fail_memory(error);

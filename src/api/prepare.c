@@ -36,7 +36,8 @@ static int read_attempt(struct prepared *p, const bb_attempt *attempt, struct bb
         return BB_OK;
     size_t n = strlen(own.delivery_id);
     if (strspn(own.delivery_id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                "0123456789_-") != n || n > 255)
+                                "0123456789_-") != n ||
+        n > 255)
         return bb_fail(error, BB_ERR_ARGUMENT,
                        "attempt.delivery_id has other characters than letters, digits, _ and -");
     signing->delivery_id = bb_arena_copy(&p->request.arena, own.delivery_id, n);
@@ -57,8 +58,8 @@ static int keep_user_agent(struct prepared *p, bb_error *error) {
 
 static int make_request(struct prepared *p, struct bb_signing *signing, bb_error *error) {
     if (!signing->delivery_id || !*signing->delivery_id)
-        signing->delivery_id = bb_identity_of_delivery(&p->request.arena, p->batch.event->id,
-                                                       p->hook->webhook.id);
+        signing->delivery_id =
+            bb_identity_of_delivery(&p->request.arena, p->batch.event->id, p->hook->webhook.id);
     if (!signing->delivery_id)
         return bb_fail_memory(error);
     int code = bb_batch_render(&p->batch, p->hook, &p->rendering, error);

@@ -27,7 +27,7 @@ struct bb_json {
     bool failed;
 };
 
-void bb_json_begin(struct bb_json *json);            /* opens the root object */
+void bb_json_begin(struct bb_json *json); /* opens the root object */
 void bb_json_object(struct bb_json *json, const char *key);
 void bb_json_array(struct bb_json *json, const char *key);
 void bb_json_end(struct bb_json *json); /* closes the innermost one */

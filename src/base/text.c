@@ -61,7 +61,7 @@ static size_t plain_ascii_run(const char *s, size_t n) {
 char *bb_text_repair(struct bb_arena *arena, const char *text, size_t max, bool *cut) {
     size_t n = text ? strnlen(text, max) : 0;
     while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80)
-        n--; /* `max` fell inside a sequence */
+        n--;                                        /* `max` fell inside a sequence */
     char *out = bb_arena_reserve(arena, 3 * n + 5); /* one bad byte becomes three */
     if (!out)
         return NULL;
@@ -303,9 +303,8 @@ static size_t fitting_prefix(const char *text, size_t n, const struct bb_escape 
         char out[BB_ESCAPE_MAX];
         size_t taken = decode(text + i, n - i, &cp);
         bool special = escape && escape->special[(unsigned char)text[i]];
-        struct bb_limit part = special
-                                   ? bb_text_measure(out, escape->write(text, text + i, out))
-                                   : bb_text_measure(text + i, taken);
+        struct bb_limit part = special ? bb_text_measure(out, escape->write(text, text + i, out))
+                                       : bb_text_measure(text + i, taken);
         size.units += part.units;
         size.bytes += part.bytes;
         size.json += part.json;

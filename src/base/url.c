@@ -12,7 +12,8 @@ static const char *hygiene(const char *text) {
     for (const char *at = text; *at; at++) {
         unsigned char c = (unsigned char)*at;
         if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
-            return at[1] && at > text ? "has a blank in it" : "begins or ends with a blank or newline";
+            return at[1] && at > text ? "has a blank in it"
+                                      : "begins or ends with a blank or newline";
         if (c < 0x20 || c == 0x7F)
             return "has a control character in it";
         if (c >= 0x80)
@@ -105,9 +106,9 @@ int bb_url_parse(struct bb_arena *arena, const char *text, struct bb_url *url, c
 }
 
 int bb_url_join(struct bb_arena *arena, struct bb_url *url) {
-    url->text = bb_arena_print(arena, "%s://%s%s%s%s%s%s", url->scheme, url->host,
-                               *url->port ? ":" : "", url->port, url->path,
-                               *url->query ? "?" : "", url->query);
+    url->text =
+        bb_arena_print(arena, "%s://%s%s%s%s%s%s", url->scheme, url->host, *url->port ? ":" : "",
+                       url->port, url->path, *url->query ? "?" : "", url->query);
     return url->text ? BB_OK : BB_ERR_NO_MEMORY;
 }
 

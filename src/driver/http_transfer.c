@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <sys/socket.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "delivery/address.h"
 
@@ -73,7 +73,8 @@ static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_soc
  * each connection (25 ms and 0.8 MB) instead of once. */
 static bool set_trust(const struct bb_http_config *config, CURL *easy) {
     bool ok = true;
-    const char *bundle = config->ca_file ? config->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
+    const char *bundle =
+        config->ca_file ? config->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
     if (!bundle)
         return true;
     SET(CURLOPT_CAINFO, bundle);
@@ -212,8 +213,8 @@ static void note_failure(struct bb_transfer *transfer, CURLcode result) {
         words = "its headers are longer than 32 KiB";
     else if (!*words)
         words = curl_easy_strerror(result);
-    transfer->failure = transfer->is_sent ? BB_FAILURE_ANSWER_LOST
-                                          : failure_before_request(transfer, result);
+    transfer->failure =
+        transfer->is_sent ? BB_FAILURE_ANSWER_LOST : failure_before_request(transfer, result);
     snprintf(transfer->failure_text, sizeof transfer->failure_text, "%s", words);
 }
 

@@ -7,10 +7,10 @@
 
 struct bb_answer {
     int status;
-    const char *host;    /* that was asked; "" when it is not known */
-    const char *headers; /* "Name: value" lines; never NULL */
-    const char *text;    /* the body's beginning: repaired, one line, trimmed */
-    bool is_whole;       /* false: `text` is not all of the body */
+    const char *host;            /* that was asked; "" when it is not known */
+    const char *headers;         /* "Name: value" lines; never NULL */
+    const char *text;            /* the body's beginning: repaired, one line, trimmed */
+    bool is_whole;               /* false: `text` is not all of the body */
     const struct bb_value *json; /* the body, NULL when it is not JSON */
     int64_t now_ms;
     const struct bb_secrets *secrets; /* taken out of what is quoted */
@@ -32,11 +32,12 @@ struct bb_rule {
     const char *code;  /* the provider's, whole, case ignored; NULL: any */
     const char *words; /* must be in its message, case ignored; NULL: any */
     enum bb_action action;
-    int wait_s;        /* for BB_ACT_RETRY, a wait that the provider's rules imply */
+    int wait_s; /* for BB_ACT_RETRY, a wait that the provider's rules imply */
 };
 
 /* Ends a table. */
-#define BB_RULE_END {0, NULL, NULL, 0, 0}
+#define BB_RULE_END                                                                                \
+    { 0, NULL, NULL, 0, 0 }
 
 /* Sets the outcome by the first row that fits; false when none does. */
 bool bb_answer_apply(const struct bb_answer *answer, const struct bb_rule *rules, const char *code,

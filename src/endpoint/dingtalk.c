@@ -23,9 +23,9 @@ enum { MENTIONS_SHOWN = 10, TEXT_ROOM = 18000 };
 /* ---- markdown ---- */
 
 static const unsigned char specials[256] = {
-    ['<'] = 1, ['>'] = 1, ['&'] = 1, ['\\'] = 1, ['*'] = 1, ['_'] = 1, ['`'] = 1,  ['['] = 1,
-    [']'] = 1, ['('] = 1, [')'] = 1, ['~'] = 1,  ['!'] = 1, ['#'] = 1, ['-'] = 1,  ['+'] = 1,
-    ['.'] = 1, ['='] = 1, ['|'] = 1, ['\n'] = 1,
+    ['<'] = 1, ['>'] = 1, ['&'] = 1, ['\\'] = 1, ['*'] = 1, ['_'] = 1,  ['`'] = 1,
+    ['['] = 1, [']'] = 1, ['('] = 1, [')'] = 1,  ['~'] = 1, ['!'] = 1,  ['#'] = 1,
+    ['-'] = 1, ['+'] = 1, ['.'] = 1, ['='] = 1,  ['|'] = 1, ['\n'] = 1,
 };
 
 static bool is_active(const char *begin, const char *at) {
@@ -89,8 +89,7 @@ static void add_description(struct bb_render *r, struct bb_buf *text) {
     if (!description || !*description)
         return;
     bb_buf_text(text, "\n\n> ");
-    bb_buf_text(text,
-                bb_render_fit(r, "description", description, &markdown, description_limit));
+    bb_buf_text(text, bb_render_fit(r, "description", description, &markdown, description_limit));
 }
 
 static bool can_notify(const struct bb_render *r, const bb_mention *mention) {
@@ -159,7 +158,8 @@ static const char *make_text(struct bb_render *r) {
     add_link(r, &text);
     add_mentions(r, &text);
     add_keyword(r, &text);
-    const char *copy = bb_buf_failed(&text) ? NULL : bb_arena_copy(r->arena, text.data, text.length);
+    const char *copy =
+        bb_buf_failed(&text) ? NULL : bb_arena_copy(r->arena, text.data, text.length);
     bb_buf_free(&text);
     return copy;
 }

@@ -17,7 +17,7 @@ struct bb_endpoint {
     const char *label;        /* as its makers write it: "WeCom" */
     const char *const *hosts; /* NULL-terminated list, or NULL for any host */
     const char *content_type;
-    size_t body_max;          /* bytes of JSON, with what `sign` adds */
+    size_t body_max; /* bytes of JSON, with what `sign` adds */
 
     /*
      * Checks what only this kind knows of a webhook (form of the URL, secret)
@@ -26,8 +26,7 @@ struct bb_endpoint {
      * NULL. With `allow_any_host` the form of the URL is not held against it.
      * Text is taken from `arena`, whose failure the caller looks at. May be NULL.
      */
-    const char *(*configure)(struct bb_arena *arena, const bb_webhook *webhook,
-                             struct bb_url *url);
+    const char *(*configure)(struct bb_arena *arena, const bb_webhook *webhook, struct bb_url *url);
 
     /*
      * Pushes the members of the body into `r->json`, whose root object is open;

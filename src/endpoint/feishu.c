@@ -22,10 +22,10 @@ enum { MENTIONS_SHOWN = 10 };
 
 /* Escaped by entities, as the message card's markdown page lists them. */
 static const char *const entities[128] = {
-    ['<'] = "&#60;",  ['>'] = "&#62;",  ['*'] = "&#42;",  ['_'] = "&#95;", ['~'] = "&sim;",
-    ['-'] = "&#45;",  ['!'] = "&#33;",  ['['] = "&#91;",  [']'] = "&#93;", ['('] = "&#40;",
-    [')'] = "&#41;",  ['#'] = "&#35;",  [':'] = "&#58;",  ['+'] = "&#43;", ['"'] = "&#34;",
-    ['\''] = "&#39;", ['`'] = "&#96;",  ['$'] = "&#36;",  ['/'] = "&#47;", ['\\'] = "&#92;",
+    ['<'] = "&#60;",  ['>'] = "&#62;", ['*'] = "&#42;", ['_'] = "&#95;", ['~'] = "&sim;",
+    ['-'] = "&#45;",  ['!'] = "&#33;", ['['] = "&#91;", [']'] = "&#93;", ['('] = "&#40;",
+    [')'] = "&#41;",  ['#'] = "&#35;", [':'] = "&#58;", ['+'] = "&#43;", ['"'] = "&#34;",
+    ['\''] = "&#39;", ['`'] = "&#96;", ['$'] = "&#36;", ['/'] = "&#47;", ['\\'] = "&#92;",
     ['&'] = "&#38;",
 };
 
@@ -165,8 +165,8 @@ static void push_elements(struct bb_render *r) {
     bb_json_array(&r->json, "elements");
     push_facts(r);
     if (m->description && *m->description)
-        push_markdown(
-            r, bb_render_fit(r, "description", m->description, &lark_md, description_limit));
+        push_markdown(r,
+                      bb_render_fit(r, "description", m->description, &lark_md, description_limit));
     push_mentions(r);
     push_button(r);
     push_keyword(r);
@@ -218,8 +218,8 @@ static void sign(struct bb_request *request, const bb_webhook *webhook,
     const char *timestamp = bb_arena_print(arena, "%" PRId64, signing->time_ms / 1000);
     const char *code = timestamp ? signature(arena, webhook->secret, timestamp) : NULL;
     bb_request_add_members(
-        request,
-        bb_arena_print(arena, "\"timestamp\":\"%s\",\"sign\":\"%s\",", timestamp, code), code);
+        request, bb_arena_print(arena, "\"timestamp\":\"%s\",\"sign\":\"%s\",", timestamp, code),
+        code);
 }
 
 /* ---- judge ---- */

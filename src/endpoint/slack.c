@@ -20,8 +20,8 @@ enum { MENTIONS_SHOWN = 20, FIELDS_A_SECTION = 10 };
 
 /* ---- mrkdwn ---- */
 
-static const unsigned char specials[256] = {['&'] = 1, ['<'] = 1, ['>'] = 1, ['*'] = 1,
-                                            ['_'] = 1, ['~'] = 1, ['`'] = 1, [':'] = 1};
+static const unsigned char specials[256] = {
+    ['&'] = 1, ['<'] = 1, ['>'] = 1, ['*'] = 1, ['_'] = 1, ['~'] = 1, ['`'] = 1, [':'] = 1};
 
 /* Whether the colon at `at` could begin ":smile:", ":+1:" or ":100:"; the colons
  * of 12:30:45 and https:// cannot. */
@@ -41,8 +41,8 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
     case '<':
         return bb_escape_put(out, "&lt;");
     case '>': /* would quote at the beginning of a line, also as an entity */
-        return bb_escape_put(out, bb_text_at_line_start(begin, at, false) ? BB_ZERO_WIDTH_SPACE "&gt;"
-                                                                : "&gt;");
+        return bb_escape_put(
+            out, bb_text_at_line_start(begin, at, false) ? BB_ZERO_WIDTH_SPACE "&gt;" : "&gt;");
     case ':':
         return bb_escape_put(out, begins_emoji(begin, at) ? ":" BB_ZERO_WIDTH_SPACE : ":");
     default: {
@@ -62,8 +62,8 @@ static const struct bb_escape link_escape = {link_specials, escape_char};
 /* ---- render ---- */
 
 static const char *mention_text(struct bb_render *r, const bb_mention *mention) {
-    if (mention->slack && strspn(mention->slack, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") ==
-                              strlen(mention->slack))
+    if (mention->slack &&
+        strspn(mention->slack, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == strlen(mention->slack))
         return bb_arena_print(r->arena, "<@%s>", mention->slack);
     return bb_render_fit(r, "mentions", mention->name, &mrkdwn, (struct bb_limit){.units = 80});
 }
@@ -89,8 +89,8 @@ static const char *render_text(struct bb_render *r) {
     const char *mentions = mentions_text(r), *text;
     const char *gap = mentions && *mentions ? "\n" : "";
     if (bb_render_has_link(r)) {
-        const char *link = bb_render_fit(r, "link", r->message->link, &link_escape,
-                                         (struct bb_limit){.units = 0});
+        const char *link =
+            bb_render_fit(r, "link", r->message->link, &link_escape, (struct bb_limit){.units = 0});
         text = bb_arena_print(r->arena, "*<%s|%s>*%s%s", link, title, gap, mentions);
     } else {
         text = bb_arena_print(r->arena, "*%s*%s%s", title, gap, mentions);
@@ -197,8 +197,8 @@ static void push_blocks(struct bb_render *r) {
         i++;
     }
     if (m->description && *m->description)
-        push_section(r, bb_render_fit(r, "description", m->description, &mrkdwn,
-                                      description_limit));
+        push_section(r,
+                     bb_render_fit(r, "description", m->description, &mrkdwn, description_limit));
     push_context(r, by);
     push_button(r);
 }

@@ -22,9 +22,9 @@ enum { MENTIONS_SHOWN = 5 };
 /* ---- markdown ---- */
 
 static const unsigned char specials[256] = {
-    ['\\'] = 1, ['*'] = 1, ['_'] = 1, ['['] = 1, [']'] = 1, ['('] = 1, [')'] = 1, ['~'] = 1,
-    ['`'] = 1,  ['#'] = 1, ['>'] = 1, ['+'] = 1, ['-'] = 1, ['.'] = 1, ['<'] = 1, ['{'] = 1,
-    ['\n'] = 1,
+    ['\\'] = 1, ['*'] = 1, ['_'] = 1, ['['] = 1, [']'] = 1,  ['('] = 1,
+    [')'] = 1,  ['~'] = 1, ['`'] = 1, ['#'] = 1, ['>'] = 1,  ['+'] = 1,
+    ['-'] = 1,  ['.'] = 1, ['<'] = 1, ['{'] = 1, ['\n'] = 1,
 };
 
 static bool is_active(const char *begin, const char *at) {
@@ -201,8 +201,8 @@ static void push_card(struct bb_render *r) {
     push_heading(r);
     push_facts(r);
     if (m->description && *m->description)
-        push_text_block(r, bb_render_fit(r, "description", m->description, &markdown,
-                                         description_limit));
+        push_text_block(
+            r, bb_render_fit(r, "description", m->description, &markdown, description_limit));
     push_mentions(r);
     bb_json_end(&r->json);
     push_action(r);
@@ -301,14 +301,9 @@ static void judge(const struct bb_answer *answer, const bb_webhook *webhook, bb_
         bb_outcome_quote(outcome, answer, NULL, NULL);
 }
 
-static const char *const hosts[] = {".logic.azure.com",
-                                    ".powerplatform.com",
-                                    ".powerautomate.com",
-                                    ".flow.microsoft.com",
-                                    ".webhook.office.com",
-                                    "outlook.office.com",
-                                    "outlook.office365.com",
-                                    NULL};
+static const char *const hosts[] = {
+    ".logic.azure.com",    ".powerplatform.com", ".powerautomate.com",    ".flow.microsoft.com",
+    ".webhook.office.com", "outlook.office.com", "outlook.office365.com", NULL};
 
 extern const struct bb_endpoint bb_endpoint_teams;
 const struct bb_endpoint bb_endpoint_teams = {

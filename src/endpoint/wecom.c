@@ -21,8 +21,8 @@ enum {
 /* ---- markdown ---- */
 
 static const unsigned char specials[256] = {
-    ['<'] = 1, ['>'] = 1, ['['] = 1, [']'] = 1, ['`'] = 1,  ['#'] = 1,
-    ['*'] = 1, ['_'] = 1, ['\n'] = 1,
+    ['<'] = 1, ['>'] = 1, ['['] = 1, [']'] = 1,  ['`'] = 1,
+    ['#'] = 1, ['*'] = 1, ['_'] = 1, ['\n'] = 1,
 };
 
 /* No escape is documented: look-alikes, and a zero-width space on both sides of
@@ -126,8 +126,8 @@ static void add_part(struct bb_render *r, struct bb_buf *out, size_t room, const
 }
 
 static void add_heading(struct bb_render *r, struct bb_buf *out, size_t room) {
-    const char *before = bb_arena_print(r->arena, "### <font color=\"%s\">●</font> ",
-                                        color_of(r->message->level));
+    const char *before =
+        bb_arena_print(r->arena, "### <font color=\"%s\">●</font> ", color_of(r->message->level));
     add_part(r, out, room, "title", before, r->message->title, TITLE_MAX, "");
 }
 

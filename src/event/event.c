@@ -3,7 +3,7 @@
 #include "event/names.h"
 
 /* Reads the struct behind one of the event's pointers, which may be NULL. */
-#define READ_PART(member)                                                                   \
+#define READ_PART(member)                                                                          \
     do {                                                                                           \
         if (event->member) {                                                                       \
             int code_ = bb_struct_read(&view->member, sizeof view->member, event->member,          \
@@ -39,8 +39,8 @@ static int read_mentions(bb_event *event, struct bb_arena *arena, bb_error *erro
         return bb_fail_memory(error);
     for (size_t i = 0; i < event->mention_count; i++) {
         mentions[i] = &copies[i];
-        int code =
-            bb_struct_read(mentions[i], sizeof **mentions, event->mentions[i], "event.mentions[]", error);
+        int code = bb_struct_read(mentions[i], sizeof **mentions, event->mentions[i],
+                                  "event.mentions[]", error);
         if (code)
             return code;
     }

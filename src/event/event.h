@@ -6,8 +6,8 @@
 #include "base/error.h"
 
 enum {
-    BB_MENTIONS_MAX = 100,          /* more are left out: no room of any product needs them */
-    BB_TEXT_MAX = 256 * 1024        /* most bytes of one text that are looked at */
+    BB_MENTIONS_MAX = 100,   /* more are left out: no room of any product needs them */
+    BB_TEXT_MAX = 256 * 1024 /* most bytes of one text that are looked at */
 };
 
 /* The caller's event and every struct behind it, read by their struct_size: all

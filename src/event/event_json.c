@@ -15,8 +15,10 @@ struct member {
     size_t offset;
 };
 
-#define MEMBER(type, field, name, kind) {name, kind, offsetof(type, field)}
-#define END_OF_MEMBERS {NULL, TEXT, 0}
+#define MEMBER(type, field, name, kind)                                                            \
+    { name, kind, offsetof(type, field) }
+#define END_OF_MEMBERS                                                                             \
+    { NULL, TEXT, 0 }
 
 static const struct member event_members[] = {
     MEMBER(bb_event, id, "id", TEXT),
@@ -149,8 +151,8 @@ static int read_members(const struct bb_value *object, const struct member *memb
             continue;
         const char *wrong = read_value(value, members->kind, (char *)out + members->offset);
         if (wrong)
-            return bb_fail(error, BB_ERR_EVENT, "%s%s%s %s%s%.60s", where, dot, members->name, wrong,
-                           bb_json_text(value) ? ": " : "",
+            return bb_fail(error, BB_ERR_EVENT, "%s%s%s %s%s%.60s", where, dot, members->name,
+                           wrong, bb_json_text(value) ? ": " : "",
                            bb_json_text(value) ? bb_json_text(value) : "");
     }
     return BB_OK;
@@ -175,8 +177,8 @@ static int read_part(struct bb_event_doc *doc, const struct part *part, bb_error
     return read_members(value, part->members, made, part->name, error);
 }
 
-static int read_mention(struct bb_arena *arena, const struct bb_value *value, const bb_mention **out,
-                        bb_error *error) {
+static int read_mention(struct bb_arena *arena, const struct bb_value *value,
+                        const bb_mention **out, bb_error *error) {
     bb_mention *mention = new_struct(arena, sizeof *mention);
     *out = mention;
     if (!mention)
@@ -195,8 +197,7 @@ static int read_mentions(struct bb_event_doc *doc, bb_error *error) {
         return BB_OK;
     if (!bb_json_is_array(list))
         return bb_fail(error, BB_ERR_EVENT, "mentions is not a list");
-    const bb_mention **mentions =
-        bb_arena_zalloc(&doc->arena, BB_MENTIONS_MAX * sizeof *mentions);
+    const bb_mention **mentions = bb_arena_zalloc(&doc->arena, BB_MENTIONS_MAX * sizeof *mentions);
     if (!mentions)
         return bb_fail_memory(error);
     size_t count = 0;

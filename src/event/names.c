@@ -38,11 +38,8 @@ static const struct name stage_statuses[] = {
     {0, NULL},
 };
 static const struct name verdicts[] = {
-    {BB_DELIVERED, "delivered"},
-    {BB_RETRY, "retry"},
-    {BB_DEAD, "dead"},
-    {BB_UNKNOWN, "unknown"},
-    {0, NULL},
+    {BB_DELIVERED, "delivered"}, {BB_RETRY, "retry"}, {BB_DEAD, "dead"},
+    {BB_UNKNOWN, "unknown"},     {0, NULL},
 };
 static const struct name advices[] = {
     {BB_ADVICE_PAUSE, "pause"},
