@@ -13,7 +13,13 @@ static int judge(struct bb_arena *arena, const bb_webhook *webhook, const bb_res
     int code = has_url ? bb_url_parse(arena, webhook->url, &url, &why) : BB_ERR_URL;
     if (code == BB_ERR_NO_MEMORY)
         return bb_fail_memory(error);
-    bb_outcome_judge(arena, webhook, code == BB_OK ? &url : NULL, response, now_ms, outcome);
+    struct bb_exchange exchange = {
+        .webhook = webhook,
+        .host = code == BB_OK ? url.host : "",
+        .response = response,
+        .now_ms = now_ms,
+    };
+    bb_outcome_judge(arena, &exchange, outcome);
     return arena->failed ? bb_fail_memory(error) : BB_OK;
 }
 

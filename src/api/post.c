@@ -15,6 +15,7 @@ struct delivery {
     const struct bb_rendering *rendering;
     struct bb_report_row *row;
     struct bb_request request;
+    bool is_made; /* the request, and its transfer runs or is over */
     struct bb_transfer transfer;
     int64_t started_ms; /* monotonic */
 };
@@ -38,12 +39,17 @@ static void judge(struct post *post, struct delivery *delivery, const bb_respons
     struct bb_dispatcher *d = post->dispatcher;
     struct bb_arena scratch;
     bb_outcome *outcome = &delivery->row->outcome;
-    int64_t now_ms = bb_settings_now_ms(&d->settings);
+    struct bb_exchange exchange = {
+        .webhook = &delivery->hook->webhook,
+        .host = delivery->hook->url.host,
+        .request = delivery->is_made ? &delivery->request : NULL,
+        .response = response,
+        .now_ms = bb_settings_now_ms(&d->settings),
+    };
     bb_arena_init(&scratch, &d->settings.mem);
-    bb_outcome_judge(&scratch, &delivery->hook->webhook, &delivery->hook->url, response, now_ms,
-                     outcome);
+    bb_outcome_judge(&scratch, &exchange, outcome);
     bb_arena_free(&scratch);
-    bb_standing_note(d, delivery->hook, outcome, now_ms);
+    bb_standing_note(d, delivery->hook, outcome, exchange.now_ms);
 }
 
 static void log_outcome(const struct post *post, const struct delivery *delivery) {
@@ -110,7 +116,7 @@ static bool send_request(struct post *post, struct delivery *delivery, int64_t l
     if (bb_batch_request(&post->batch, delivery->hook, delivery->rendering, &signing,
                          &delivery->request, NULL) == BB_OK &&
         bb_session_start(post->session, &delivery->transfer))
-        return true;
+        return delivery->is_made = true;
     bb_arena_free(&delivery->request.arena);
     return false;
 }

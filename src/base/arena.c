@@ -29,9 +29,10 @@ void bb_arena_free(struct bb_arena *arena) {
     arena->next = arena->end = NULL;
 }
 
+/* At least one unit, so that NULL always means failure. */
 static size_t aligned(size_t size) {
     size_t unit = alignof(max_align_t);
-    return (size + unit - 1) / unit * unit;
+    return size ? (size + unit - 1) / unit * unit : unit;
 }
 
 static bool add_chunk(struct bb_arena *arena, size_t size) {

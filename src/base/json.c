@@ -105,9 +105,9 @@ struct tamer {
 
 static unsigned hex4(const char *s) {
     char digits[5] = {s[0], s[1], s[2], s[3], 0};
-    char *end;
-    unsigned long value = strtoul(digits, &end, 16);
-    return end == digits + 4 ? (unsigned)value : 0x10000;
+    if (strspn(digits, "0123456789abcdefABCDEF") != 4)
+        return 0x10000;
+    return (unsigned)strtoul(digits, NULL, 16);
 }
 
 static unsigned escape_at(const struct tamer *t, const char *at) {
@@ -163,8 +163,10 @@ static void tame_number(struct tamer *t) {
 
 static void tame_one(struct tamer *t) {
     char c = *t->at;
-    if (c == '\0') {
+    if (c == '\0') { /* to cJSON a blank: outside of strings it must not be one */
         t->at++;
+        if (!t->in_string)
+            *t->out++ = '?';
     } else if (t->in_string && c == '\\') {
         tame_escape(t);
     } else if (!t->in_string && (c == '-' || (c >= '0' && c <= '9'))) {
@@ -286,8 +288,15 @@ bool bb_json_int64(const struct bb_value *value, int64_t *number) {
 }
 
 bool bb_json_number(const struct bb_value *value, double *number) {
-    if (!cJSON_IsNumber(item(value)))
+    int64_t integer;
+    const char *text = bb_json_text(value);
+    if (cJSON_IsNumber(item(value)))
+        *number = item(value)->valuedouble;
+    else if (bb_json_int64(value, &integer))
+        *number = (double)integer;
+    else if (text && *text && strspn(text, "0123456789") == strlen(text))
+        *number = 1e19; /* beyond 64 bits */
+    else
         return false;
-    *number = item(value)->valuedouble;
     return true;
 }

@@ -46,7 +46,7 @@ struct bb_value;
 
 /*
  * NULL when `text` is not JSON or memory is out (then the arena says so). Big
- * integers keep 64 bits, U+0000 is dropped, lone surrogates become U+FFFD,
+ * integers keep 64 bits, U+0000 in a string is dropped, lone surrogates become U+FFFD,
  * ill-formed UTF-8 passes through. Member names are compared exactly.
  */
 struct bb_value *bb_json_parse(struct bb_arena *scratch, const char *text, size_t length);
@@ -65,6 +65,8 @@ bool bb_json_is_bool(const struct bb_value *value);
 
 /* An integer, or a string that is one. False for anything else. */
 bool bb_json_int64(const struct bb_value *value, int64_t *number);
+
+/* A number, or a string that is an integer (1e19 for one beyond 64 bits). */
 bool bb_json_number(const struct bb_value *value, double *number);
 
 #endif

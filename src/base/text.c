@@ -159,7 +159,7 @@ void bb_text_safe(char *text) {
     for (size_t i = 0; i < n;) {
         int32_t cp;
         size_t taken = decode(text + i, n - i, &cp);
-        bool bad = cp == 0xFFFD && taken < 3;
+        bool bad = cp == 0xFFFD && (taken != 3 || memcmp(text + i, "\xEF\xBF\xBD", 3) != 0);
         if (bad && i + taken == n)
             break; /* a sequence that a fixed-size array cut off */
         if (bad || is_removed(cp) || cp == '\n' || cp == '\t' || cp == 0x2028 || cp == 0x2029) {

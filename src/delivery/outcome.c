@@ -39,13 +39,12 @@ static const struct failure *failure_of(const bb_response *response) {
     return &failures[failure];
 }
 
-static void judge_failure(struct bb_arena *arena, const struct bb_secrets *secrets,
-                          const bb_webhook *webhook, const bb_response *response,
-                          bb_outcome *outcome) {
+static void judge_failure(struct bb_secrets *secrets, const bb_webhook *webhook,
+                          const bb_response *response, bb_outcome *outcome) {
     char label[104];
     const struct failure *failure = failure_of(response);
     const char *words = response->failure_text ? response->failure_text : "";
-    const char *clean = bb_redact(arena, secrets, words);
+    const char *clean = bb_redact(secrets, words);
     outcome->verdict = failure->verdict;
     outcome->advice = failure->advice;
     snprintf(outcome->text, sizeof outcome->text, "webhook \"%s\": %s%s%s",
@@ -69,25 +68,31 @@ static const char *advice_text(const bb_outcome *outcome, char out[64]) {
     }
 }
 
-/* One sentence from the parts; what the kind itself had to say stands first. */
+static void append(bb_outcome *outcome, const char *before, const char *text) {
+    enum { PART_MAX = 180 };
+    size_t used = strlen(outcome->text);
+    snprintf(outcome->text + used, sizeof outcome->text - used, "%s%.*s", before, PART_MAX, text);
+}
+
+/* One sentence from the parts; what the kind itself had to say stands last. */
 static void write_text(const struct bb_endpoint *endpoint, const bb_webhook *webhook,
                        bb_outcome *outcome) {
     char label[104], advice[64], own[sizeof outcome->text];
     memcpy(own, outcome->text, sizeof own);
-    const char *parts[] = {outcome->remote_code, outcome->remote_message, own};
-    int used = snprintf(outcome->text, sizeof outcome->text, "webhook \"%s\": %s answered HTTP %d",
-                        bb_webhook_label(webhook, label), endpoint->label, outcome->http_status);
-    for (size_t i = 0; i < 3; i++)
-        if (*parts[i])
-            used += snprintf(outcome->text + used, sizeof outcome->text - (size_t)used, "%s%.180s",
-                             i == 0 ? " " : ": ", parts[i]);
-    snprintf(outcome->text + used, sizeof outcome->text - (size_t)used, "%s",
-             advice_text(outcome, advice));
+    snprintf(outcome->text, sizeof outcome->text, "webhook \"%s\": %s answered HTTP %d",
+             bb_webhook_label(webhook, label), endpoint->label, outcome->http_status);
+    if (*outcome->remote_code)
+        append(outcome, " ", outcome->remote_code);
+    if (*outcome->remote_message)
+        append(outcome, ": ", outcome->remote_message);
+    if (*own)
+        append(outcome, ": ", own);
+    append(outcome, "", advice_text(outcome, advice));
 }
 
-static struct bb_answer read_answer(struct bb_arena *arena, const struct bb_secrets *secrets,
-                                    const struct bb_url *url, const bb_response *response,
-                                    int64_t now_ms) {
+static struct bb_answer read_answer(struct bb_arena *arena, struct bb_secrets *secrets,
+                                    const struct bb_exchange *exchange) {
+    const bb_response *response = exchange->response;
     bool cut = false; /* TEXT_MAX is enough to quote from */
     size_t n = response->body ? response->body_length : 0;
     if (n > BODY_READ_MAX)
@@ -96,22 +101,22 @@ static struct bb_answer read_answer(struct bb_arena *arena, const struct bb_secr
     const char *text = bb_text_flatten(bb_text_repair(arena, body, TEXT_MAX, &cut));
     return (struct bb_answer){
         .status = response->http_status,
-        .host = url ? url->host : "",
+        .host = exchange->host,
         .headers = response->headers ? response->headers : "",
         .text = text ? text : "",
         .is_whole = body && !cut && strlen(body) == n,
         .json = body ? bb_json_parse(arena, body, n) : NULL,
-        .now_ms = now_ms,
+        .now_ms = exchange->now_ms,
         .secrets = secrets,
         .arena = arena,
     };
 }
 
-static void judge_answer(struct bb_arena *arena, const struct bb_secrets *secrets,
-                         const bb_webhook *webhook, const struct bb_url *url,
-                         const bb_response *response, int64_t now_ms, bb_outcome *outcome) {
+static void judge_answer(struct bb_arena *arena, struct bb_secrets *secrets,
+                         const struct bb_exchange *exchange, bb_outcome *outcome) {
+    const bb_webhook *webhook = exchange->webhook;
     const struct bb_endpoint *endpoint = bb_endpoint_of(webhook->type);
-    struct bb_answer answer = read_answer(arena, secrets, url, response, now_ms);
+    struct bb_answer answer = read_answer(arena, secrets, exchange);
     if (!arena->failed)
         endpoint->judge(&answer, webhook, outcome);
     if (arena->failed) { /* also when it failed on the way */
@@ -121,19 +126,20 @@ static void judge_answer(struct bb_arena *arena, const struct bb_secrets *secret
             outcome->verdict = BB_UNKNOWN;
     }
     bb_json_free((struct bb_value *)answer.json);
-    outcome->http_status = response->http_status;
+    outcome->http_status = answer.status;
     write_text(endpoint, webhook, outcome);
 }
 
-void bb_outcome_judge(struct bb_arena *arena, const bb_webhook *webhook, const struct bb_url *url,
-                      const bb_response *response, int64_t now_ms, bb_outcome *outcome) {
-    struct bb_secrets secrets;
+void bb_outcome_judge(struct bb_arena *arena, const struct bb_exchange *exchange,
+                      bb_outcome *outcome) {
+    const bb_response *response = exchange->response;
+    struct bb_secrets secrets = {
+        .arena = arena, .webhook = exchange->webhook, .request = exchange->request};
     memset(outcome, 0, sizeof *outcome);
-    bb_secrets_collect(&secrets, arena, url, webhook->secret);
     if (response->failure || response->http_status < 200 || response->http_status > 999)
-        judge_failure(arena, &secrets, webhook, response, outcome);
+        judge_failure(&secrets, exchange->webhook, response, outcome);
     else
-        judge_answer(arena, &secrets, webhook, url, response, now_ms, outcome);
+        judge_answer(arena, &secrets, exchange, outcome);
     bb_text_safe(outcome->text);
     outcome->struct_size = sizeof *outcome;
 }

@@ -4,11 +4,20 @@
 
 #include "endpoint/endpoint.h"
 
-/* Judges `response` for `webhook`; `url` may be NULL (then only the secret is
- * kept out of the texts). Scratch memory comes from `arena`; when that fails the
- * outcome is still sound: unknown for a 2xx whose body could not be read,
- * what the status says for the others. */
-void bb_outcome_judge(struct bb_arena *arena, const bb_webhook *webhook, const struct bb_url *url,
-                      const bb_response *response, int64_t now_ms, bb_outcome *outcome);
+/* What an outcome is made from. */
+struct bb_exchange {
+    const bb_webhook *webhook;
+    const char *host;                 /* that was asked; "" when it is not known */
+    const struct bb_request *request; /* what was sent; NULL when it is not known: its
+                                         signatures cannot be kept out of texts then */
+    const bb_response *response;
+    int64_t now_ms;
+};
+
+/* Scratch memory comes from `arena`; when that fails the outcome is still sound:
+ * unknown for a 2xx whose body could not be read, what the status says for the
+ * others. */
+void bb_outcome_judge(struct bb_arena *arena, const struct bb_exchange *exchange,
+                      bb_outcome *outcome);
 
 #endif

@@ -44,8 +44,9 @@ struct bb_transfer {
     const struct bb_http_config *config;
     int requests; /* begun on the wire: a second one is stopped */
     size_t header_bytes;
-    bool is_refused; /* an address was */
-    bool is_cut;     /* the body was longer than is read */
+    bool is_head_complete; /* the headers' blank line has come */
+    bool is_refused;       /* an address was */
+    bool is_cut;           /* the body was longer than is read */
     char error[256];
 };
 

@@ -18,6 +18,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user) {
         return 0;
     if (n > 5 && memcmp(line, "HTTP/", 5) == 0)
         bb_buf_clear(&transfer->headers);
+    transfer->is_head_complete = *line == '\r' || *line == '\n';
     bb_buf_add(&transfer->headers, line, n);
     return bb_buf_failed(&transfer->headers) ? 0 : n;
 }
@@ -211,6 +212,8 @@ static void note_failure(struct bb_transfer *transfer, CURLcode result) {
         words = "the kept connection was closed under the request";
     else if (transfer->header_bytes > BB_HTTP_HEADERS_MAX)
         words = "its headers are longer than 32 KiB";
+    else if (result == CURLE_OK)
+        words = "the connection was closed within the headers";
     else if (!*words)
         words = curl_easy_strerror(result);
     transfer->failure =
@@ -225,7 +228,8 @@ void bb_transfer_settle(struct bb_transfer *transfer, CURL *easy, CURLcode resul
     read_times(transfer, easy);
     /* the handle outlives the transfer: it must not write into it any more */
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
-    if (result == CURLE_OK || transfer->is_cut)
+    /* libcurl takes headers that end with the connection for whole ones */
+    if ((result == CURLE_OK && transfer->is_head_complete) || transfer->is_cut)
         transfer->status = (int)status;
     else
         note_failure(transfer, result);

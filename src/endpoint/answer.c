@@ -29,6 +29,10 @@ void bb_outcome_act(bb_outcome *outcome, enum bb_action action, int64_t wait_ms)
     case BB_ACT_RETRY:
         outcome->verdict = BB_RETRY;
         break;
+    case BB_ACT_RETRY_OPERATOR:
+        outcome->verdict = BB_RETRY;
+        outcome->advice = BB_ADVICE_OPERATOR;
+        return;
     case BB_ACT_OPERATOR:
         outcome->verdict = BB_DEAD;
         outcome->advice = BB_ADVICE_OPERATOR;
@@ -45,7 +49,7 @@ void bb_outcome_act(bb_outcome *outcome, enum bb_action action, int64_t wait_ms)
 }
 
 static void quote(char *out, size_t size, const struct bb_answer *answer, const char *text) {
-    const char *clean = text ? bb_redact(answer->arena, answer->secrets, text) : NULL;
+    const char *clean = text ? bb_redact(answer->secrets, text) : NULL;
     snprintf(out, size, "%s", clean ? clean : "");
     bb_text_safe(out);
 }
@@ -67,8 +71,9 @@ bool bb_contains(const char *text, const char *part) {
 }
 
 static bool fits(const struct bb_rule *rule, int status, const char *code, const char *words) {
-    return (!rule->status || rule->status == status) &&
-           (!rule->code || (code && strcasecmp(rule->code, code) == 0)) &&
+    bool is_status = rule->status == 0 || rule->status == status ||
+                     (rule->status == BB_ANY_2XX && status / 100 == 2);
+    return is_status && (!rule->code || (code && strcasecmp(rule->code, code) == 0)) &&
            (!rule->words || bb_contains(words, rule->words));
 }
 
@@ -77,8 +82,8 @@ bool bb_answer_apply(const struct bb_answer *answer, const struct bb_rule *rules
     for (; rules->action; rules++) {
         if (!fits(rules, answer->status, code, words))
             continue;
-        int64_t stated = bb_answer_retry_after_ms(answer);
-        bb_outcome_act(outcome, rules->action, stated ? stated : (int64_t)rules->wait_s * 1000);
+        int64_t stated = bb_answer_retry_after_ms(answer), least = (int64_t)rules->wait_s * 1000;
+        bb_outcome_act(outcome, rules->action, stated > least ? stated : least);
         return true;
     }
     return false;
@@ -134,7 +139,9 @@ int64_t bb_seconds_to_ms(const char *text) {
         }
         text += strspn(text, "0123456789");
     }
-    return *text ? 0 : ms;
+    if (*text)
+        return 0;
+    return ms > 0 ? ms : 1;
 }
 
 int64_t bb_answer_retry_after_ms(const struct bb_answer *answer) {
@@ -143,11 +150,12 @@ int64_t bb_answer_retry_after_ms(const struct bb_answer *answer) {
         return 0;
     if (*value >= '0' && *value <= '9' && strspn(value, "0123456789.") == strlen(value))
         return bb_seconds_to_ms(value);
-    int64_t date = bb_url_date(value);
-    if (date < 0 || date > INT64_MAX / 1000 || *value == '-' || *value == '+')
+    int64_t date = bb_url_date(value), now = answer->now_ms / 1000;
+    if (date < 0 || *value == '-' || *value == '+')
         return 0;
-    int64_t wait = date * 1000 - answer->now_ms;
-    return wait > 0 ? wait : 1; /* a date that has passed: the shortest wait */
+    if (date <= now)
+        return 1; /* it has passed: the shortest wait */
+    return date - MAX_WAIT_MS / 1000 > now ? MAX_WAIT_MS : date * 1000 - answer->now_ms;
 }
 
 const char *bb_answer_code(const struct bb_answer *answer, const struct bb_value *value) {

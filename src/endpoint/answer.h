@@ -13,7 +13,7 @@ struct bb_answer {
     bool is_whole;               /* false: `text` is not all of the body */
     const struct bb_value *json; /* the body, NULL when it is not JSON */
     int64_t now_ms;
-    const struct bb_secrets *secrets; /* taken out of what is quoted */
+    struct bb_secrets *secrets; /* taken out of what is quoted */
     struct bb_arena *arena;
 };
 
@@ -23,16 +23,19 @@ enum bb_action {
     BB_ACT_DROP,     /* this message is dead */
     BB_ACT_OPERATOR, /* so is each until somebody mends the settings */
     BB_ACT_DISABLE,  /* the webhook is gone */
-    BB_ACT_RETRY
+    BB_ACT_RETRY,
+    BB_ACT_RETRY_OPERATOR /* may pass by itself, but somebody should look */
 };
+
+enum { BB_ANY_2XX = 2 };
 
 /* The first row that fits says what to do. */
 struct bb_rule {
-    int status;        /* 0: any */
+    int status;        /* 0: any; BB_ANY_2XX */
     const char *code;  /* the provider's, whole, case ignored; NULL: any */
     const char *words; /* must be in its message, case ignored; NULL: any */
     enum bb_action action;
-    int wait_s; /* for BB_ACT_RETRY, a wait that the provider's rules imply */
+    int wait_s; /* for BB_ACT_RETRY, the least wait by the provider's rules */
 };
 
 /* Ends a table. */
@@ -62,7 +65,8 @@ const char *bb_answer_header(const struct bb_answer *answer, const char *name);
  * 0 when there is none or it makes no sense. */
 int64_t bb_answer_retry_after_ms(const struct bb_answer *answer);
 
-/* Seconds such as "1.5", rounded up to a millisecond; 0 unless positive. */
+/* Seconds such as "1.5", rounded up to a millisecond, at least 1; 0 for what is
+ * not a number (or NULL). */
 int64_t bb_seconds_to_ms(const char *text);
 
 /* A member that is a number or a string, as text; NULL for anything else. */

@@ -247,10 +247,10 @@ enum { RATE_WAIT_S = 60, DAY_S = 24 * 60 * 60 };
 
 /* The same code has had several texts, in two languages: matched by what stays. */
 static const struct bb_rule rules[] = {
-    {0, "0", NULL, BB_ACT_DELIVERED, 0},
+    {BB_ANY_2XX, "0", NULL, BB_ACT_DELIVERED, 0},
     {0, "-1", NULL, BB_ACT_RETRY, 0},
-    {0, "310000", "invalid timestamp", BB_ACT_RETRY, 0}, /* signed anew next time */
-    {0, "310000", "签名过期", BB_ACT_RETRY, 0},
+    {0, "310000", "invalid timestamp", BB_ACT_RETRY_OPERATOR, 0}, /* a clock is wrong */
+    {0, "310000", "签名过期", BB_ACT_RETRY_OPERATOR, 0},
     {0, "310000", NULL, BB_ACT_OPERATOR, 0}, /* keyword, signature, address */
     {0, "300001", NULL, BB_ACT_DISABLE, 0},
     {0, "300005", NULL, BB_ACT_DISABLE, 0},

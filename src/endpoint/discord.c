@@ -186,7 +186,7 @@ enum { EDGE_WAIT_S = 60 };
 
 /* resources/webhook, topics/opcodes-and-status-codes and threads of its users. */
 static const struct bb_rule rules[] = {
-    {401, NULL, NULL, BB_ACT_DISABLE, 0}, /* 50027: the token is not valid */
+    {401, "50027", NULL, BB_ACT_DISABLE, 0},
     {404, "10015", NULL, BB_ACT_DISABLE, 0},
     {404, NULL, NULL, BB_ACT_OPERATOR, 0}, /* a malformed URL */
     {0, "220001", NULL, BB_ACT_OPERATOR, 0},
@@ -209,27 +209,36 @@ static int64_t header_ms(const struct bb_answer *answer, const char *name) {
 /* The body is exact where the header is rounded; both are seconds in v10. */
 static int64_t stated_wait_ms(const struct bb_answer *answer) {
     double seconds = 0;
-    if (bb_json_number(bb_json_get(answer->json, "retry_after"), &seconds) && seconds > 0)
-        return seconds < 1e6 ? (int64_t)(seconds * 1000 + 0.999) : INT64_C(1000000000);
+    if (bb_json_number(bb_json_get(answer->json, "retry_after"), &seconds) && seconds >= 0)
+        return seconds < 1e6 ? (int64_t)(seconds * 1000 + 0.999) + (seconds == 0)
+                             : INT64_C(1000000000);
     int64_t stated = bb_answer_retry_after_ms(answer);
     return stated ? stated : header_ms(answer, "X-RateLimit-Reset-After");
 }
 
+static bool is_header(const struct bb_answer *answer, const char *name, const char *expected) {
+    const char *value = bb_answer_header(answer, name);
+    return value && strcmp(value, expected) == 0;
+}
+
+static bool is_global(const struct bb_answer *answer) {
+    return bb_json_is_true(bb_json_get(answer->json, "global")) ||
+           is_header(answer, "X-RateLimit-Global", "true") ||
+           is_header(answer, "X-RateLimit-Scope", "global");
+}
+
 static void judge_rate(const struct bb_answer *answer, bb_outcome *outcome) {
-    const char *global = bb_answer_header(answer, "X-RateLimit-Global");
     bool is_edge = !bb_json_is_object(answer->json); /* Cloudflare: the whole address is banned */
     int64_t wait = stated_wait_ms(answer);
     if (is_edge && wait < EDGE_WAIT_S * 1000)
         wait = EDGE_WAIT_S * 1000;
     bb_outcome_act(outcome, BB_ACT_RETRY, wait);
-    outcome->whole_type = is_edge || bb_json_is_true(bb_json_get(answer->json, "global")) ||
-                          (global && strcmp(global, "true") == 0);
+    outcome->whole_type = outcome->retry_after_ms > 0 && (is_edge || is_global(answer));
 }
 
 /* When the bucket is empty, the next request would be refused. */
 static void judge_success(const struct bb_answer *answer, bb_outcome *outcome) {
-    const char *remaining = bb_answer_header(answer, "X-RateLimit-Remaining");
-    bool is_empty = remaining && strcmp(remaining, "0") == 0;
+    bool is_empty = is_header(answer, "X-RateLimit-Remaining", "0");
     bb_outcome_act(outcome, BB_ACT_DELIVERED,
                    is_empty ? header_ms(answer, "X-RateLimit-Reset-After") : 0);
 }

@@ -224,22 +224,20 @@ static void sign(struct bb_request *request, const bb_webhook *webhook,
 
 /* ---- judge ---- */
 
-enum { BUSY_WAIT_S = 1 };
-
 /* The body stands above the HTTP status: rate limits come as 200 and as 400. */
 static const struct bb_rule rules[] = {
-    {0, "0", NULL, BB_ACT_DELIVERED, 0},
-    {0, "9499", "too many", BB_ACT_RETRY, BUSY_WAIT_S},
+    {BB_ANY_2XX, "0", NULL, BB_ACT_DELIVERED, 0},
+    {0, "9499", "too many", BB_ACT_RETRY, 0},
     {0, "9499", NULL, BB_ACT_DROP, 0},
     {0, "19001", NULL, BB_ACT_DISABLE, 0},
     {0, "19021", NULL, BB_ACT_OPERATOR, 0},
     {0, "19022", NULL, BB_ACT_OPERATOR, 0},
     {0, "19024", NULL, BB_ACT_OPERATOR, 0},
-    {0, "11232", NULL, BB_ACT_RETRY, BUSY_WAIT_S},
-    {0, "11220", NULL, BB_ACT_RETRY, BUSY_WAIT_S},
-    {0, "99991400", NULL, BB_ACT_RETRY, BUSY_WAIT_S},
-    {0, "230020", NULL, BB_ACT_RETRY, BUSY_WAIT_S},
-    {0, "230006", NULL, BB_ACT_RETRY, BUSY_WAIT_S},
+    {0, "11232", NULL, BB_ACT_RETRY, 0},
+    {0, "11220", NULL, BB_ACT_RETRY, 0},
+    {0, "99991400", NULL, BB_ACT_RETRY, 0},
+    {0, "230020", NULL, BB_ACT_RETRY, 0},
+    {0, "230006", NULL, BB_ACT_RETRY, 0},
     {0, "2200", NULL, BB_ACT_RETRY, 0},
     {0, "1500", NULL, BB_ACT_RETRY, 0},
     {0, "1503", NULL, BB_ACT_RETRY, 0},

@@ -4,101 +4,166 @@
 
 #define MASK "***"
 
-enum { PATH_PART_MIN = 8, QUERY_VALUE_MIN = 4, SECRET_MIN = 4 };
+enum { PATH_PART_MIN = 8, BEGINNING_MIN = 8, SECRET_MIN = 4 };
 
-static void add(struct bb_secrets *secrets, const char *text, size_t min) {
-    if (text && strlen(text) >= min && secrets->count < BB_SECRETS_MAX)
-        secrets->texts[secrets->count++] = text;
-}
+/* ---- spelling ---- */
 
 static int hex_digit(char c) {
-    const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | 0x20) : NULL;
-    return at && (c | 0x20) == *at ? (int)(at - digits) : -1;
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static char *percent_decoded(struct bb_arena *arena, const char *text) {
-    char *out = bb_arena_copy(arena, text, strlen(text)), *to = out;
-    for (; out && *text; text++) {
-        int high = *text == '%' ? hex_digit(text[1]) : -1;
-        int low = high >= 0 ? hex_digit(text[2]) : -1;
-        if (low >= 0) {
-            *to++ = (char)(high * 16 + low);
-            text += 2;
-        } else {
-            *to++ = *text;
-        }
+static bool hex_byte(const char *at, char *byte) {
+    int high = hex_digit(at[0]), low = high < 0 ? -1 : hex_digit(at[1]);
+    *byte = (char)(high * 16 + low);
+    return low >= 0;
+}
+
+/* The byte that is meant at `at`: a percent-encoded one, one of JSON's escapes, or
+ * itself. Returns how long its spelling is. */
+static size_t spelled_byte(const char *at, char *byte) {
+    if (at[0] == '%' && hex_byte(at + 1, byte))
+        return 3;
+    if (at[0] == '\\' && strncmp(at + 1, "u00", 3) == 0 && hex_byte(at + 4, byte))
+        return 6;
+    if (at[0] == '\\' && at[1] == '/') {
+        *byte = '/';
+        return 2;
+    }
+    *byte = at[0];
+    return 1;
+}
+
+/* Whether the text ends here, or within the spelling of a byte. */
+static bool is_end(const char *at) {
+    return !*at || (*at == '%' && strlen(at) < 3) || (*at == '\\' && strlen(at) < 6);
+}
+
+static char *without_percents(struct bb_arena *arena, const char *text, size_t length) {
+    char *out = bb_arena_copy(arena, text, length), *to = out;
+    for (const char *from = out; from && *from; to++) {
+        char byte = *from;
+        from += *from == '%' ? spelled_byte(from, &byte) : 1;
+        *to = byte;
     }
     if (out)
         *to = '\0';
     return out;
 }
 
-/* A part as written, as it may be echoed decoded, and encoded throughout. */
-static void add_part(struct bb_secrets *secrets, struct bb_arena *arena, const char *part,
-                     size_t length, size_t min) {
-    const char *text = bb_arena_copy(arena, part, length);
-    if (!text)
-        return;
-    add(secrets, text, min);
-    const char *decoded = percent_decoded(arena, text);
-    if (decoded && strcmp(decoded, text) != 0)
-        add(secrets, decoded, min);
-    const char *encoded = bb_url_encode(arena, text);
-    if (encoded && strcmp(encoded, text) != 0)
-        add(secrets, encoded, min);
+/* ---- what is secret ---- */
+
+static struct bb_secret *add(struct bb_secrets *secrets, const char *text, size_t length,
+                             size_t min) {
+    const char *plain = without_percents(secrets->arena, text, length);
+    if (!plain || strlen(plain) < min || secrets->count == BB_SECRETS_MAX)
+        return NULL;
+    secrets->items[secrets->count] = (struct bb_secret){.text = plain, .is_masked_in_part = true};
+    return &secrets->items[secrets->count++];
 }
 
-static void add_query_values(struct bb_secrets *secrets, struct bb_arena *arena,
-                             const char *query) {
+/* A whole path or query begins with words that are not secret: "/services/". */
+static void add_whole(struct bb_secrets *secrets, const char *text, size_t length) {
+    struct bb_secret *secret = add(secrets, text, length, SECRET_MIN);
+    if (secret)
+        secret->is_masked_in_part = false;
+}
+
+static void add_query(struct bb_secrets *secrets, const char *query) {
+    add_whole(secrets, query, strlen(query));
     while (*query) {
-        size_t n = strcspn(query, "&"), name = strcspn(query, "=&");
+        size_t n = strcspn(query, "&#"), name = strcspn(query, "=");
         if (name < n)
-            add_part(secrets, arena, query + name + 1, n - name - 1, QUERY_VALUE_MIN);
-        query += n + (query[n] == '&');
+            add(secrets, query + name + 1, n - name - 1, SECRET_MIN);
+        query += n + (query[n] != '\0');
     }
 }
 
-static void add_path_parts(struct bb_secrets *secrets, struct bb_arena *arena, const char *path) {
-    while (*path) {
-        size_t n = strcspn(path, "/");
-        add_part(secrets, arena, path, n, PATH_PART_MIN);
-        path += n + (path[n] == '/');
+static void add_path(struct bb_secrets *secrets, const char *path, size_t length) {
+    add_whole(secrets, path, length);
+    for (const char *end = path + length; path < end;) {
+        size_t n = strcspn(path, "/?#");
+        add(secrets, path, n, PATH_PART_MIN);
+        path += n + 1;
     }
 }
 
-void bb_secrets_collect(struct bb_secrets *secrets, struct bb_arena *arena,
-                        const struct bb_url *url, const char *secret) {
-    secrets->count = 0;
-    if (secret && *secret) {
-        add(secrets, secret, SECRET_MIN);
-        if (strncmp(secret, "whsec_", 6) == 0)
-            add(secrets, secret + 6, SECRET_MIN);
-    }
-    if (!url)
-        return;
-    add_part(secrets, arena, url->path, strlen(url->path), 2);
-    add(secrets, url->query, QUERY_VALUE_MIN);
-    add_query_values(secrets, arena, url->query);
-    add_path_parts(secrets, arena, url->path);
+/* By hand, because a URL that the parser refuses is no less secret. */
+static void add_url(struct bb_secrets *secrets, const char *url) {
+    const char *authority = strstr(url, "://");
+    authority = authority ? authority + 3 : url;
+    const char *path = authority + strcspn(authority, "/?#");
+    const char *user_end = memchr(authority, '@', (size_t)(path - authority));
+    if (user_end)
+        add(secrets, authority, (size_t)(user_end - authority), SECRET_MIN);
+    size_t n = strcspn(path, "?#");
+    add_path(secrets, path, n);
+    if (path[n])
+        add_query(secrets, path + n + 1);
 }
 
-/* The length of the longest secret that begins at `at`. */
+/* In the URL that was requested, in headers ("v1,..."), in the body. */
+static void add_signatures(struct bb_secrets *secrets, const struct bb_request *request) {
+    add_url(secrets, request->url.text);
+    for (size_t i = 0; i < request->header_count; i++) {
+        const char *value = request->headers[i].value, *comma = strchr(value, ',');
+        if (request->headers[i].is_secret)
+            add(secrets, comma ? comma + 1 : value, strlen(comma ? comma + 1 : value), SECRET_MIN);
+    }
+    if (request->secret)
+        add(secrets, request->secret, request->secret_length, SECRET_MIN);
+}
+
+static void collect(struct bb_secrets *secrets) {
+    const char *secret = secrets->webhook->secret, *url = secrets->webhook->url;
+    secrets->is_collected = true;
+    if (secret) {
+        size_t prefix = strncmp(secret, "whsec_", 6) == 0 ? 6 : 0;
+        add(secrets, secret + prefix, strlen(secret + prefix), SECRET_MIN);
+    }
+    if (url)
+        add_url(secrets, url);
+    if (secrets->request)
+        add_signatures(secrets, secrets->request);
+}
+
+/* ---- taking it out ---- */
+
+/* How much of the text at `at` spells `secret`; 0 when it does not. */
+static size_t match(const struct bb_secret *secret, const char *at) {
+    const char *begin = at;
+    for (const char *expected = secret->text; *expected; expected++) {
+        char byte;
+        size_t taken = spelled_byte(at, &byte);
+        if (!*at || byte != *expected) {
+            bool is_beginning =
+                secret->is_masked_in_part && is_end(at) && expected - secret->text >= BEGINNING_MIN;
+            return is_beginning ? (size_t)(at - begin) + strlen(at) : 0;
+        }
+        at += taken;
+    }
+    return (size_t)(at - begin);
+}
+
 static size_t secret_at(const struct bb_secrets *secrets, const char *at) {
     size_t longest = 0;
     for (size_t i = 0; i < secrets->count; i++) {
-        size_t n = strlen(secrets->texts[i]);
-        if (n > longest && strncmp(at, secrets->texts[i], n) == 0)
-            longest = n;
+        size_t n = match(&secrets->items[i], at);
+        longest = n > longest ? n : longest;
     }
     return longest;
 }
 
-const char *bb_redact(struct bb_arena *arena, const struct bb_secrets *secrets, const char *text) {
-    size_t shortest_grows = strlen(MASK) * strlen(text) + 1;
-    char *out = bb_arena_reserve(arena, shortest_grows);
+const char *bb_redact(struct bb_secrets *secrets, const char *text) {
+    if (strlen(text) < SECRET_MIN)
+        return text;
+    if (!secrets->is_collected)
+        collect(secrets);
+    char *out = bb_arena_alloc(secrets->arena, strlen(MASK) * strlen(text) + 1), *to = out;
     if (!out)
         return NULL;
-    char *to = out;
     while (*text) {
         size_t n = secret_at(secrets, text);
         if (n) {
@@ -110,6 +175,5 @@ const char *bb_redact(struct bb_arena *arena, const struct bb_secrets *secrets, 
         }
     }
     *to = '\0';
-    bb_arena_commit(arena, (size_t)(to - out) + 1);
     return out;
 }

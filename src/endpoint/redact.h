@@ -2,22 +2,34 @@
 #ifndef BB_ENDPOINT_REDACT_H
 #define BB_ENDPOINT_REDACT_H
 
-#include "base/url.h"
+#include <stdbool.h>
 
-enum { BB_SECRETS_MAX = 32 };
+#include "endpoint/request.h"
 
-struct bb_secrets {
-    const char *texts[BB_SECRETS_MAX];
-    size_t count;
+enum { BB_SECRETS_MAX = 40 };
+
+struct bb_secret {
+    const char *text;
+    bool is_masked_in_part; /* also when the end of a text leaves only its beginning */
 };
 
-/* What of a webhook must never be printed: its URL's path and query, whole and
- * in their parts (of 8 and of 4 bytes or more; shorter ones are words like
- * "v1"), also percent-decoded, and its secret. `url` or `secret` may be NULL. */
-void bb_secrets_collect(struct bb_secrets *secrets, struct bb_arena *arena,
-                        const struct bb_url *url, const char *secret);
+/* What of a webhook must never be printed: its secret, its URL's path and query,
+ * and the parts of both that are long enough to be one ("services" and "v1" are
+ * words). Collected when first needed: most answers quote nothing. */
+struct bb_secrets {
+    struct bb_arena *arena;
+    const bb_webhook *webhook;        /* its URL need not be a sound one */
+    const struct bb_request *request; /* what was sent, for its signatures; or NULL */
+    struct bb_secret items[BB_SECRETS_MAX];
+    size_t count;
+    bool is_collected;
+};
 
-/* `text` with every secret replaced by ***. NULL when out of memory. */
-const char *bb_redact(struct bb_arena *arena, const struct bb_secrets *secrets, const char *text);
+/*
+ * `text` with every secret replaced by ***, however it is spelled: as it is,
+ * percent-encoded, or with JSON's escapes; also the beginning of one that the
+ * end of the text cuts off. NULL when out of memory.
+ */
+const char *bb_redact(struct bb_secrets *secrets, const char *text);
 
 #endif

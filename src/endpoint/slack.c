@@ -275,9 +275,11 @@ static void judge(const struct bb_answer *answer, const bb_webhook *webhook, bb_
     else if (bb_json_is_object(answer->json))
         code = bb_json_text(bb_json_get(answer->json, "error"));
     bb_outcome_quote(outcome, answer, code, code ? NULL : answer->text);
-    if (answer->is_whole && bb_answer_apply(answer, rules, code, NULL, outcome))
-        return;
-    bb_answer_apply_status(answer, outcome);
+    if (!answer->is_whole || !bb_answer_apply(answer, rules, code, NULL, outcome))
+        bb_answer_apply_status(answer, outcome);
+    const char *wait = bb_answer_code(answer, bb_json_get(answer->json, "retry_after"));
+    if (outcome->verdict == BB_RETRY && outcome->retry_after_ms == 0)
+        bb_outcome_act(outcome, BB_ACT_RETRY, bb_seconds_to_ms(wait));
 }
 
 static const char *const hosts[] = {"hooks.slack.com", "hooks.slack-gov.com", NULL};

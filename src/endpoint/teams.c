@@ -262,10 +262,10 @@ static bool is_connector(const bb_webhook *webhook, const char *host) {
 static int quoted_status(const char *text) {
     static const char words[] = "HTTP error ";
     const char *at = strstr(text, words);
-    int status = 0;
-    for (at = at ? at + sizeof words - 1 : ""; isdigit((unsigned char)*at) && status < 1000; at++)
-        status = status * 10 + (*at - '0');
-    return status;
+    at = at ? at + sizeof words - 1 : "";
+    if (strspn(at, "0123456789") != 3)
+        return 0;
+    return (at[0] - '0') * 100 + (at[1] - '0') * 10 + (at[2] - '0');
 }
 
 static void judge_connector(const struct bb_answer *answer, bb_outcome *outcome) {

@@ -188,7 +188,7 @@ enum { RATE_WAIT_S = 60 };
 /* Document 90313 and bodies seen by users. 93000 once stood for a long content,
  * too, so its words count. */
 static const struct bb_rule rules[] = {
-    {0, "0", NULL, BB_ACT_DELIVERED, 0},
+    {BB_ANY_2XX, "0", NULL, BB_ACT_DELIVERED, 0},
     {0, "-1", NULL, BB_ACT_RETRY, 0},
     {0, "93000", "invalid webhook url", BB_ACT_DISABLE, 0},
     {0, "93000", NULL, BB_ACT_DROP, 0},
