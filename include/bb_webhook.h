@@ -70,7 +70,7 @@ typedef struct bb_webhook {
     const char *keyword;      /* NULL: "Bytebase"; "": none. Added as last line of
                                  DingTalk and Feishu texts that lack it, because
                                  those products can demand one */
-    const char *button_text;  /* NULL: "View in Bytebase" */
+    const char *button_text;  /* NULL: "View in Bytebase", in the webhook's language */
     int allow_any_2xx;        /* Custom: any 2xx is delivered, the body is ignored */
     int allow_any_host;       /* private deployments: the host is not held against
                                  the product's list, nor the path against its form */

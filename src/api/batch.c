@@ -2,41 +2,24 @@
 
 #include <string.h>
 
-#include "base/digest.h"
 #include "delivery/identity.h"
 #include "event/webhook.h"
 
-static const char *random_id(struct bb_arena *arena) {
-    unsigned char bytes[16];
-    char hex[2 * sizeof bytes + 1];
-    if (!bb_random(bytes, sizeof bytes))
-        return NULL;
-    bb_hex(bytes, sizeof bytes, hex);
-    return bb_arena_print(arena, "evt_%s", hex);
-}
-
-static int complete(struct bb_batch *batch, enum bb_event_id id, int64_t now_ms, bb_error *error) {
-    bb_event *event = &batch->view.event;
-    if (!event->id || !*event->id)
-        event->id = id == BB_ID_RANDOM ? random_id(&batch->arena)
-                                       : bb_identity_of_event(&batch->arena, event);
-    if (event->created_ts == 0)
-        event->created_ts = now_ms / 1000;
-    if (event->id)
-        return BB_OK;
-    if (id == BB_ID_RANDOM && !batch->arena.failed)
-        return bb_fail(error, BB_ERR_SYSTEM, "the system gives no random bytes");
-    return bb_fail_memory(error);
-}
-
 int bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings, const bb_event *event,
-                  enum bb_event_id id, int64_t now_ms, bb_error *error) {
+                  const char *new_id, int64_t now_ms, bb_error *error) {
     memset(batch, 0, sizeof *batch);
     batch->settings = settings;
     batch->event = &batch->view.event;
     bb_arena_init(&batch->arena, &settings->mem);
     int code = bb_event_read(&batch->view, &batch->arena, event, error);
-    return code ? code : complete(batch, id, now_ms, error);
+    if (code)
+        return code;
+    bb_event *own = &batch->view.event;
+    if (!own->id || !*own->id)
+        own->id = new_id ? new_id : bb_identity_of_event(&batch->arena, own);
+    if (own->created_ts == 0)
+        own->created_ts = now_ms / 1000;
+    return own->id ? BB_OK : bb_fail_memory(error);
 }
 
 void bb_batch_free(struct bb_batch *batch) {

@@ -25,12 +25,11 @@ struct bb_batch {
     struct bb_rendering *renderings;
 };
 
-/* How an event that has no id gets one. */
-enum bb_event_id { BB_ID_RANDOM, BB_ID_FROM_CONTENT };
-
-/* Reads `event` and completes it at `now_ms`. Call bb_batch_free in any case. */
+/* Reads `event` and completes it: at `now_ms`, and where it has no id with
+ * `new_id` (outlives the batch), or (NULL) one that is derived from its content.
+ * Call bb_batch_free in any case. */
 int bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings, const bb_event *event,
-                  enum bb_event_id id, int64_t now_ms, bb_error *error);
+                  const char *new_id, int64_t now_ms, bb_error *error);
 void bb_batch_free(struct bb_batch *batch);
 
 /* The rendering for the hook's webhook; lives as long as the batch, and the hook

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/standing.h"
+#include "base/digest.h"
 
 /* ---- life ---- */
 
@@ -10,6 +11,13 @@ static bool keep(struct bb_arena *arena, const char **text) {
     if (*text)
         *text = bb_arena_copy(arena, *text, strlen(*text));
     return !arena->failed;
+}
+
+static bool make_id_prefix(struct bb_dispatcher *d) {
+    unsigned char bytes[(sizeof d->id_prefix - 1) / 2];
+    bool is_random = bb_random(bytes, sizeof bytes);
+    bb_hex(bytes, sizeof bytes, d->id_prefix);
+    return is_random;
 }
 
 static bool build(struct bb_dispatcher *d) {
@@ -47,7 +55,8 @@ int bb_dispatcher_new(const bb_options *options, bb_dispatcher **dispatcher, bb_
     d->settings.options.allocator = NULL; /* the caller's: `mem` is the copy */
     bb_arena_init(&d->arena, &d->settings.mem);
     pthread_mutex_init(&d->standing_lock, NULL);
-    if (!build(d)) {
+    atomic_init(&d->events, 0);
+    if (!make_id_prefix(d) || !build(d)) {
         bb_dispatcher_free(d);
         return bb_fail_memory(error);
     }

@@ -8,7 +8,9 @@
 
 struct bb_dispatcher {
     struct bb_settings settings;
-    struct bb_arena arena; /* the options' texts */
+    struct bb_arena arena;      /* the options' texts */
+    char id_prefix[2 * 16 + 1]; /* random: what event ids made here begin with */
+    atomic_ullong events;       /* and a number ends them */
     struct bb_registry *registry;
     struct bb_http *http;
     pthread_mutex_t standing_lock;

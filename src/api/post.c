@@ -1,6 +1,7 @@
 /* The front door: one event, one attempt to every webhook that wants it, judged. */
 #include "api/post.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api/batch.h"
@@ -23,6 +24,7 @@ struct delivery {
 struct post {
     struct bb_dispatcher *dispatcher;
     const struct bb_post_mode *mode;
+    char new_id[64]; /* for an event that has none */
     struct bb_batch batch;
     struct bb_hooks hooks;
     struct bb_report *report;
@@ -203,7 +205,9 @@ static int find_hooks(struct post *post, bb_error *error) {
 static int prepare(struct post *post, const bb_event *event, bb_error *error) {
     struct bb_dispatcher *d = post->dispatcher;
     const bb_allocator *mem = &d->settings.mem;
-    int code = bb_batch_init(&post->batch, &d->settings, event, BB_ID_RANDOM,
+    snprintf(post->new_id, sizeof post->new_id, "evt_%s_%llx", d->id_prefix,
+             atomic_fetch_add(&d->events, 1));
+    int code = bb_batch_init(&post->batch, &d->settings, event, post->new_id,
                              bb_settings_now_ms(&d->settings), error);
     if (code == BB_OK)
         code = find_hooks(post, error);

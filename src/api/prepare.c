@@ -77,8 +77,7 @@ static int prepare(struct prepared *p, const bb_webhook *webhook, const bb_event
     if (code == BB_OK)
         code = bb_hook_new(&p->settings.mem, &p->settings.policy, webhook, &p->hook, error);
     if (code == BB_OK)
-        code = bb_batch_init(&p->batch, &p->settings, event, BB_ID_FROM_CONTENT, signing.time_ms,
-                             error);
+        code = bb_batch_init(&p->batch, &p->settings, event, NULL, signing.time_ms, error);
     return code ? code : make_request(p, &signing, error);
 }
 

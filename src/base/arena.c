@@ -93,18 +93,23 @@ char *bb_arena_copy(struct bb_arena *arena, const char *bytes, size_t length) {
     return copy;
 }
 
+/* Printed where there is room already; only a text that does not fit is printed twice. */
 char *bb_arena_print(struct bb_arena *arena, const char *format, ...) {
     if (arena->failed) /* an argument may be a text that was never made */
         return NULL;
     va_list args;
+    size_t room = (size_t)(arena->end - arena->next);
     va_start(args, format);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length = vsnprintf(arena->next, room, format, args);
     va_end(args);
-    char *text = bb_arena_alloc(arena, (size_t)length + 1);
+    char *text = bb_arena_reserve(arena, (size_t)length + 1);
     if (!text)
         return NULL;
-    va_start(args, format);
-    vsnprintf(text, (size_t)length + 1, format, args);
-    va_end(args);
+    if ((size_t)length >= room) {
+        va_start(args, format);
+        vsnprintf(text, (size_t)length + 1, format, args);
+        va_end(args);
+    }
+    bb_arena_commit(arena, (size_t)length + 1);
     return text;
 }

@@ -1,5 +1,6 @@
 #include "base/digest.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -7,13 +8,27 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+/* Looked up once: OpenSSL 3 searches its providers at each use otherwise. Kept for
+ * the life of the process, as OpenSSL itself is. */
+static EVP_MD *sha256;
+
+static void fetch_sha256(void) {
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static const EVP_MD *get_sha256(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, fetch_sha256);
+    return sha256 ? sha256 : EVP_sha256();
+}
+
 bool bb_sha256(const void *data, size_t length, unsigned char out[BB_SHA256_SIZE]) {
-    return EVP_Digest(data, length, out, NULL, EVP_sha256(), NULL) == 1;
+    return EVP_Digest(data, length, out, NULL, get_sha256(), NULL) == 1;
 }
 
 bool bb_hmac_sha256(const void *key, size_t key_length, const void *data, size_t length,
                     unsigned char out[BB_SHA256_SIZE]) {
-    return HMAC(EVP_sha256(), key, (int)key_length, data, length, out, NULL) != NULL;
+    return HMAC(get_sha256(), key, (int)key_length, data, length, out, NULL) != NULL;
 }
 
 void bb_base64_encode(const unsigned char *data, size_t length, char *out) {

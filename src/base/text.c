@@ -157,7 +157,11 @@ bool bb_text_is_invisible(const char *text) {
 void bb_text_safe(char *text) {
     size_t n = strlen(text), used = 0;
     for (size_t i = 0; i < n;) {
-        int32_t cp;
+        int32_t cp = (unsigned char)text[i];
+        if (cp >= 0x20 && cp < 0x7F) {
+            text[used++] = text[i++];
+            continue;
+        }
         size_t taken = decode(text + i, n - i, &cp);
         bool bad = cp == 0xFFFD && (taken != 3 || memcmp(text + i, "\xEF\xBF\xBD", 3) != 0);
         if (bad && i + taken == n)
@@ -263,6 +267,13 @@ struct bb_limit bb_text_measure(const char *text, size_t length) {
     return size;
 }
 
+/* What is surely within needs no measuring: a byte is at most one unit, and two
+ * bytes of JSON. */
+static bool is_surely_within(size_t bytes, struct bb_limit limit) {
+    return (!limit.units || bytes <= limit.units) && (!limit.bytes || bytes <= limit.bytes) &&
+           (!limit.json || 2 * bytes <= limit.json);
+}
+
 static bool within(struct bb_limit size, struct bb_limit limit) {
     return (!limit.units || size.units <= limit.units) &&
            (!limit.bytes || size.bytes <= limit.bytes) && (!limit.json || size.json <= limit.json);
@@ -270,11 +281,15 @@ static bool within(struct bb_limit size, struct bb_limit limit) {
 
 static size_t escape_into(char *out, const char *text, size_t n, const struct bb_escape *escape) {
     char *to = out;
-    for (size_t i = 0; i < n; i++) {
-        if (escape->special[(unsigned char)text[i]])
-            to += escape->write(text, text + i, to);
-        else
-            *to++ = text[i];
+    for (size_t i = 0; i < n;) {
+        size_t run = i;
+        while (run < n && !escape->special[(unsigned char)text[run]])
+            run++;
+        memcpy(to, text + i, run - i);
+        to += run - i;
+        i = run;
+        if (i < n)
+            to += escape->write(text, text + i++, to);
     }
     return (size_t)(to - out);
 }
@@ -335,7 +350,8 @@ const char *bb_text_fit(struct bb_arena *arena, const char *text, const struct b
         return NULL;
     size_t n = useful_length(text, limit), length;
     const char *whole = escaped(arena, text, n, escape, &length);
-    if (!whole || (!text[n] && within(bb_text_measure(whole, length), limit)))
+    if (!whole || (!text[n] && (is_surely_within(length, limit) ||
+                                within(bb_text_measure(whole, length), limit))))
         return whole;
     *cut = true;
     if (!within(bb_text_measure(BB_ELLIPSIS, 3), limit))

@@ -122,13 +122,12 @@ CURL *bb_transfer_new_handle(const struct bb_http_config *config) {
 static bool add_header(struct curl_slist **list, const bb_allocator *mem, const char *name,
                        const char *value) {
     size_t size = strlen(name) + strlen(value) + 3;
-    char small[256], *line = size <= sizeof small ? small : bb_mem_alloc(mem, size);
+    char *line = bb_mem_alloc(mem, size);
     if (!line)
         return false;
     snprintf(line, size, "%s: %s", name, value);
     struct curl_slist *longer = curl_slist_append(*list, line);
-    if (line != small)
-        bb_mem_free(mem, line);
+    bb_mem_free(mem, line);
     if (longer)
         *list = longer;
     return longer != NULL;

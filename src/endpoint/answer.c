@@ -100,6 +100,15 @@ void bb_answer_apply_status(const struct bb_answer *answer, bb_outcome *outcome)
         bb_outcome_act(outcome, answer->status == 410 ? BB_ACT_DISABLE : BB_ACT_DROP, 0);
 }
 
+void bb_answer_apply_body(const struct bb_answer *answer, const struct bb_rule *rules,
+                          const char *code_name, const char *words_name, bb_outcome *outcome) {
+    const char *code = bb_answer_code(answer, bb_json_get(answer->json, code_name));
+    const char *words = bb_json_text(bb_json_get(answer->json, words_name));
+    bb_outcome_quote(outcome, answer, code, words || code ? words : answer->text);
+    if (!bb_answer_apply(answer, rules, code, words, outcome))
+        bb_answer_apply_status(answer, outcome);
+}
+
 /* ---- parts of an answer ---- */
 
 static const char *trimmed_copy(struct bb_arena *arena, const char *from, size_t n) {

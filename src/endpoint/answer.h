@@ -46,6 +46,11 @@ struct bb_rule {
 bool bb_answer_apply(const struct bb_answer *answer, const struct bb_rule *rules, const char *code,
                      const char *words, bb_outcome *outcome);
 
+/* For products that answer {code: 0, words: "ok"}: quotes both members, then sets
+ * the outcome by the first row that fits, or else by the HTTP status. */
+void bb_answer_apply_body(const struct bb_answer *answer, const struct bb_rule *rules,
+                          const char *code_name, const char *words_name, bb_outcome *outcome);
+
 /* Sets the outcome by the HTTP status alone: 408, 425, 429 and 5xx are retried,
  * 410 disables, everything else is dead, 2xx too (the body was not understood). */
 void bb_answer_apply_status(const struct bb_answer *answer, bb_outcome *outcome);

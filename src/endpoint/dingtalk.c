@@ -28,13 +28,6 @@ static const unsigned char specials[256] = {
     ['-'] = 1, ['+'] = 1, ['.'] = 1, ['='] = 1,  ['|'] = 1, ['\n'] = 1,
 };
 
-static bool is_active(const char *begin, const char *at) {
-    if (*at == '.')
-        return at > begin && isdigit((unsigned char)at[-1]) &&
-               bb_text_at_line_start(begin, at, true);
-    return !strchr("#-+=", *at) || bb_text_at_line_start(begin, at, false);
-}
-
 /* HTML is shown on a desktop and blanks the whole message on a phone. */
 static size_t escape_char(const char *begin, const char *at, char *out) {
     size_t n = 0;
@@ -48,7 +41,7 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
     case '\n': /* within the quote that a description stands in */
         return bb_escape_put(out, "  \n> ");
     default:
-        if (is_active(begin, at))
+        if (bb_render_is_markup(begin, at, "#-+="))
             out[n++] = '\\';
         out[n++] = *at;
         return n;
@@ -57,27 +50,24 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
 
 static const struct bb_escape markdown = {specials, escape_char};
 
+/* An entry of a list is one line. */
+static size_t escape_in_line(const char *begin, const char *at, char *out) {
+    return *at == '\n' ? bb_escape_put(out, " ") : escape_char(begin, at, out);
+}
+
+static const struct bb_escape one_line = {specials, escape_in_line};
+
 /* ---- render ---- */
 
 /* The only colour that phones show, too. */
-static const char *mark_of(bb_level level) {
-    switch (level) {
-    case BB_SUCCESS:
-        return "🟢";
-    case BB_WARN:
-        return "🟠";
-    case BB_ERROR:
-        return "🔴";
-    default:
-        return "🔵";
-    }
-}
+static const char *const marks[] = {
+    [BB_INFO] = "🔵", [BB_SUCCESS] = "🟢", [BB_WARN] = "🟠", [BB_ERROR] = "🔴"};
 
 static void add_facts(struct bb_render *r, struct bb_buf *text) {
     const struct bb_message *m = r->message;
     for (size_t i = 0; i < m->fact_count; i++) {
         const struct bb_fact *fact = &m->facts[i];
-        const char *value = bb_render_fact(r, fact, &markdown, name_limit, excerpt_limit);
+        const char *value = bb_render_fact(r, fact, &one_line, name_limit, excerpt_limit);
         bb_buf_text(text, i == 0 ? "\n\n" : "\n");
         bb_buf_text(text, bb_arena_print(r->arena, "- **%s**%s%s", fact->label,
                                          bb_word_colon(m->language), value));
@@ -97,37 +87,20 @@ static bool can_notify(const struct bb_render *r, const bb_mention *mention) {
 }
 
 /* The literal @ must stand in the text, or nobody is notified. */
-static const char *mention_text(struct bb_render *r, const bb_mention *mention) {
+static const char *person(struct bb_render *r, const bb_mention *mention) {
     if (can_notify(r, mention))
         return bb_arena_print(r->arena, "@%s",
                               mention->dingtalk ? mention->dingtalk : mention->phone);
     return bb_render_fit(r, "mentions", mention->name, &markdown, person_limit);
 }
 
-static size_t shown_mentions(struct bb_render *r) {
-    if (r->message->mention_count <= MENTIONS_SHOWN)
-        return r->message->mention_count;
-    bb_cuts_add(r->cuts, "mentions");
-    return MENTIONS_SHOWN;
-}
-
 static void add_mentions(struct bb_render *r, struct bb_buf *text) {
-    const struct bb_message *m = r->message;
-    const char *gap = "\n\n";
-    if (m->everyone) {
-        bb_buf_text(text, gap);
-        bb_buf_text(text, "@");
-        bb_buf_text(text, bb_word_everyone(m->language));
-        gap = " ";
-    }
-    for (size_t i = 0, n = shown_mentions(r); i < n; i++) {
-        const char *who = mention_text(r, &m->mentions[i]);
-        if (who && !*who)
-            continue;
-        bb_buf_text(text, gap);
-        bb_buf_text(text, who);
-        gap = " ";
-    }
+    const char *everyone = bb_arena_print(r->arena, "@%s", bb_word_everyone(r->message->language));
+    const char *line = bb_render_mentions(r, everyone, MENTIONS_SHOWN, person);
+    if (line && !*line)
+        return;
+    bb_buf_text(text, "\n\n");
+    bb_buf_text(text, line);
 }
 
 static void add_link(struct bb_render *r, struct bb_buf *text) {
@@ -152,9 +125,9 @@ static const char *make_text(struct bb_render *r) {
     const struct bb_message *m = r->message;
     bb_buf_init(&text, r->arena->mem, TEXT_ROOM);
     const char *title = bb_render_fit(r, "title", m->title, &markdown, title_limit);
-    bb_buf_text(&text, bb_arena_print(r->arena, "### %s %s", mark_of(m->level), title));
-    add_facts(r, &text);
+    bb_buf_text(&text, bb_arena_print(r->arena, "### %s %s", marks[m->level], title));
     add_description(r, &text);
+    add_facts(r, &text);
     add_link(r, &text);
     add_mentions(r, &text);
     add_keyword(r, &text);
@@ -167,7 +140,7 @@ static const char *make_text(struct bb_render *r) {
 static void push_ids(struct bb_render *r, const char *key, bool users) {
     const struct bb_message *m = r->message;
     bb_json_array(&r->json, key);
-    for (size_t i = 0, n = shown_mentions(r); i < n; i++) {
+    for (size_t i = 0, n = bb_render_mention_count(r, MENTIONS_SHOWN); i < n; i++) {
         const bb_mention *mention = &m->mentions[i];
         if (users ? mention->dingtalk != NULL : !mention->dingtalk && mention->phone)
             bb_json_string(&r->json, NULL, users ? mention->dingtalk : mention->phone);
@@ -268,25 +241,21 @@ static const struct bb_rule rules[] = {
 };
 
 /* The firewall in front answers {"status":1111,"wait":5,"punish":"deny"}. */
-static bool judge_punishment(const struct bb_answer *answer, bb_outcome *outcome) {
+static void judge_punishment(const struct bb_answer *answer, bb_outcome *outcome) {
     double wait_s = 0;
     if (bb_json_is_null(bb_json_get(answer->json, "punish")))
-        return false;
+        return;
     bb_json_number(bb_json_get(answer->json, "wait"), &wait_s);
-    int64_t wait_ms = wait_s > RATE_WAIT_S && wait_s < DAY_S ? (int64_t)(wait_s * 1000)
-                      : wait_s >= DAY_S                      ? INT64_C(1000) * DAY_S
-                                                             : INT64_C(1000) * RATE_WAIT_S;
-    bb_outcome_act(outcome, BB_ACT_RETRY, wait_ms);
-    return true;
+    if (!(wait_s > RATE_WAIT_S))
+        wait_s = RATE_WAIT_S;
+    bb_outcome_act(outcome, BB_ACT_RETRY,
+                   wait_s < DAY_S ? (int64_t)(wait_s * 1000) : INT64_C(1000) * DAY_S);
 }
 
 static void judge(const struct bb_answer *answer, const bb_webhook *webhook, bb_outcome *outcome) {
     (void)webhook;
-    const char *code = bb_answer_code(answer, bb_json_get(answer->json, "errcode"));
-    const char *words = bb_json_text(bb_json_get(answer->json, "errmsg"));
-    bb_outcome_quote(outcome, answer, code, words || code ? words : answer->text);
-    if (!judge_punishment(answer, outcome) && !bb_answer_apply(answer, rules, code, words, outcome))
-        bb_answer_apply_status(answer, outcome);
+    bb_answer_apply_body(answer, rules, "errcode", "errmsg", outcome);
+    judge_punishment(answer, outcome);
 }
 
 static const char *const hosts[] = {"oapi.dingtalk.com", "oapi.dingtalk.io", NULL};

@@ -15,7 +15,7 @@ static const struct bb_limit name_limit = {.units = 200};
 static const struct bb_limit excerpt_limit = {.units = 700};
 static const struct bb_limit description_limit = {.units = 2400, .bytes = 9000};
 
-enum { MENTIONS_SHOWN = 20, CONTENT_ROOM = 1900 };
+enum { MENTIONS_SHOWN = 20 /* of 80 units: content may have 2,000 */ };
 
 /* ---- markdown ---- */
 
@@ -25,17 +25,9 @@ static const unsigned char specials[256] = {
     ['>'] = 1,  ['#'] = 1, ['-'] = 1, ['+'] = 1, ['.'] = 1,
 };
 
-/* What is markup only at the beginning of a line, a list's "1." included. */
-static bool is_active(const char *begin, const char *at) {
-    if (*at == '.')
-        return at > begin && isdigit((unsigned char)at[-1]) &&
-               bb_text_at_line_start(begin, at, true);
-    return !strchr(">#-+", *at) || bb_text_at_line_start(begin, at, false);
-}
-
 static size_t escape_char(const char *begin, const char *at, char *out) {
     size_t n = 0;
-    if (is_active(begin, at))
+    if (bb_render_is_markup(begin, at, ">#-+"))
         out[n++] = '\\';
     out[n++] = *at;
     return n;
@@ -49,28 +41,15 @@ static bool has_user_id(const bb_mention *mention) {
     return mention->discord && strspn(mention->discord, "0123456789") == strlen(mention->discord);
 }
 
-static const char *mention_text(struct bb_render *r, const bb_mention *mention) {
+static const char *person(struct bb_render *r, const bb_mention *mention) {
     if (has_user_id(mention))
         return bb_arena_print(r->arena, "<@%s>", mention->discord);
     return bb_render_fit(r, "mentions", mention->name, &markdown, (struct bb_limit){.units = 80});
 }
 
-static size_t shown_mentions(struct bb_render *r) {
-    if (r->message->mention_count <= MENTIONS_SHOWN)
-        return r->message->mention_count;
-    bb_cuts_add(r->cuts, "mentions");
-    return MENTIONS_SHOWN;
-}
-
 /* Only mentions: everything else stands in the embed. */
 static void push_content(struct bb_render *r) {
-    const struct bb_message *m = r->message;
-    const char *line = m->everyone ? "@everyone" : "";
-    for (size_t i = 0, n = shown_mentions(r); line && i < n; i++) {
-        const char *who = mention_text(r, &m->mentions[i]);
-        if (who && *who && strlen(line) + strlen(who) < CONTENT_ROOM)
-            line = bb_arena_print(r->arena, "%s%s%s", line, *line ? " " : "", who);
-    }
+    const char *line = bb_render_mentions(r, "@everyone", MENTIONS_SHOWN, person);
     if (!line || *line)
         bb_json_string(&r->json, "content", line);
 }
@@ -92,7 +71,7 @@ static void push_allowed_mentions(struct bb_render *r) {
         bb_json_string(&r->json, NULL, "everyone");
     bb_json_end(&r->json);
     bb_json_array(&r->json, "users");
-    for (size_t i = 0, n = shown_mentions(r); i < n; i++)
+    for (size_t i = 0, n = bb_render_mention_count(r, MENTIONS_SHOWN); i < n; i++)
         if (has_user_id(&m->mentions[i]) && !is_repeated(m, i))
             bb_json_string(&r->json, NULL, m->mentions[i].discord);
     bb_json_end(&r->json);

@@ -44,18 +44,8 @@ static const struct bb_escape lark_md = {specials, escape_char};
 
 /* ---- render ---- */
 
-static const char *template_of(bb_level level) {
-    switch (level) {
-    case BB_SUCCESS:
-        return "green";
-    case BB_WARN:
-        return "orange";
-    case BB_ERROR:
-        return "red";
-    default:
-        return "blue";
-    }
-}
+static const char *const templates[] = {
+    [BB_INFO] = "blue", [BB_SUCCESS] = "green", [BB_WARN] = "orange", [BB_ERROR] = "red"};
 
 static void push_plain(struct bb_render *r, const char *key, const char *text) {
     bb_json_object(&r->json, key);
@@ -66,7 +56,7 @@ static void push_plain(struct bb_render *r, const char *key, const char *text) {
 
 static void push_header(struct bb_render *r) {
     bb_json_object(&r->json, "header");
-    bb_json_string(&r->json, "template", template_of(r->message->level));
+    bb_json_string(&r->json, "template", templates[r->message->level]);
     push_plain(r, "title", bb_render_fit(r, "title", r->message->title, NULL, title_limit));
     bb_json_end(&r->json);
 }
@@ -101,24 +91,14 @@ static void push_markdown(struct bb_render *r, const char *text) {
     bb_json_end(&r->json);
 }
 
-static const char *mention_text(struct bb_render *r, const bb_mention *mention) {
+static const char *person(struct bb_render *r, const bb_mention *mention) {
     if (mention->feishu)
         return bb_arena_print(r->arena, "<at id=%s></at>", mention->feishu);
     return bb_render_fit(r, "mentions", mention->name, &lark_md, person_limit);
 }
 
 static void push_mentions(struct bb_render *r) {
-    const struct bb_message *m = r->message;
-    const char *line = m->everyone ? "<at id=all></at>" : "";
-    for (size_t i = 0; line && i < m->mention_count; i++) {
-        if (i == MENTIONS_SHOWN) {
-            bb_cuts_add(r->cuts, "mentions");
-            break;
-        }
-        const char *who = mention_text(r, &m->mentions[i]);
-        if (who && *who)
-            line = bb_arena_print(r->arena, "%s%s%s", line, *line ? " " : "", who);
-    }
+    const char *line = bb_render_mentions(r, "<at id=all></at>", MENTIONS_SHOWN, person);
     if (!line || *line)
         push_markdown(r, line);
 }
@@ -163,10 +143,10 @@ static bool has_elements(struct bb_render *r) {
 static void push_elements(struct bb_render *r) {
     const struct bb_message *m = r->message;
     bb_json_array(&r->json, "elements");
-    push_facts(r);
     if (m->description && *m->description)
         push_markdown(r,
                       bb_render_fit(r, "description", m->description, &lark_md, description_limit));
+    push_facts(r);
     push_mentions(r);
     push_button(r);
     push_keyword(r);
@@ -247,15 +227,10 @@ static const struct bb_rule rules[] = {
 /* `code`, or in answers of the old form `StatusCode`. */
 static void judge(const struct bb_answer *answer, const bb_webhook *webhook, bb_outcome *outcome) {
     (void)webhook;
-    const char *code = bb_answer_code(answer, bb_json_get(answer->json, "code"));
-    const char *words = bb_json_text(bb_json_get(answer->json, "msg"));
-    if (!code) {
-        code = bb_answer_code(answer, bb_json_get(answer->json, "StatusCode"));
-        words = bb_json_text(bb_json_get(answer->json, "StatusMessage"));
-    }
-    bb_outcome_quote(outcome, answer, code, words || code ? words : answer->text);
-    if (!bb_answer_apply(answer, rules, code, words, outcome))
-        bb_answer_apply_status(answer, outcome);
+    if (bb_json_is_null(bb_json_get(answer->json, "code")))
+        bb_answer_apply_body(answer, rules, "StatusCode", "StatusMessage", outcome);
+    else
+        bb_answer_apply_body(answer, rules, "code", "msg", outcome);
 }
 
 static const char *const hosts[] = {"open.feishu.cn", "open.larksuite.com", NULL};

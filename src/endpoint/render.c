@@ -1,5 +1,6 @@
 #include "endpoint/render.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,7 +28,7 @@ static char *repaired_line(struct bb_render *r, const char *text) {
 const char *bb_render_button(struct bb_render *r) {
     const char *text = repaired_line(r, r->webhook->button_text);
     if (text && !*text)
-        text = "View in Bytebase";
+        return bb_word_button(r->message->language);
     return bb_render_fit(r, "button_text", text, NULL, (struct bb_limit){.units = 75});
 }
 
@@ -58,6 +59,31 @@ const char *bb_render_time(const struct bb_render *r) {
     if (!gmtime_r(&seconds, &utc) || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
         return NULL;
     return bb_arena_copy(r->arena, text, strlen(text));
+}
+
+size_t bb_render_mention_count(const struct bb_render *r, size_t most) {
+    return r->message->mention_count < most ? r->message->mention_count : most;
+}
+
+const char *bb_render_mentions(struct bb_render *r, const char *everyone, size_t most,
+                               bb_render_person *person) {
+    const struct bb_message *m = r->message;
+    const char *line = m->everyone ? everyone : "";
+    for (size_t i = 0; line && i < bb_render_mention_count(r, most); i++) {
+        const char *who = person(r, &m->mentions[i]);
+        if (!who || *who)
+            line = bb_arena_print(r->arena, "%s%s%s", line, *line ? " " : "", who);
+    }
+    if (m->mention_count > most)
+        bb_cuts_add(r->cuts, "mentions");
+    return line;
+}
+
+bool bb_render_is_markup(const char *begin, const char *at, const char *leaders) {
+    if (*at == '.')
+        return at > begin && isdigit((unsigned char)at[-1]) &&
+               bb_text_at_line_start(begin, at, true);
+    return !strchr(leaders, *at) || bb_text_at_line_start(begin, at, false);
 }
 
 bool bb_render_has_link(const struct bb_render *r) {

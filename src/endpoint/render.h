@@ -36,6 +36,22 @@ unsigned bb_render_color(bb_level level);
 /* "2026-01-02T03:04:05Z"; NULL for a time outside the years 1970 to 9999. */
 const char *bb_render_time(const struct bb_render *r);
 
+/* How a product writes one person: its own syntax, or the escaped name; "" to
+ * leave the person out. */
+typedef const char *bb_render_person(struct bb_render *r, const bb_mention *mention);
+
+/* The people to notify, blanks between them, after `everyone` where the whole room
+ * is asked for; "" when there is nobody. At most `most`, the rest is noted as cut. */
+const char *bb_render_mentions(struct bb_render *r, const char *everyone, size_t most,
+                               bb_render_person *person);
+
+/* How many of the message's mentions those are. */
+size_t bb_render_mention_count(const struct bb_render *r, size_t most);
+
+/* Whether the markdown character at `at` means anything where it stands: one of
+ * `leaders` only at the beginning of a line, a full stop only in a list's "1." */
+bool bb_render_is_markup(const char *begin, const char *at, const char *leaders);
+
 /* Whether the message's link may be used; it then goes between parentheses of
  * markdown: `(`, `)` and blanks in it are percent-encoded. */
 bool bb_render_has_link(const struct bb_render *r);

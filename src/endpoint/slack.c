@@ -61,32 +61,17 @@ static const struct bb_escape link_escape = {link_specials, escape_char};
 
 /* ---- render ---- */
 
-static const char *mention_text(struct bb_render *r, const bb_mention *mention) {
+static const char *person(struct bb_render *r, const bb_mention *mention) {
     if (mention->slack &&
         strspn(mention->slack, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == strlen(mention->slack))
         return bb_arena_print(r->arena, "<@%s>", mention->slack);
     return bb_render_fit(r, "mentions", mention->name, &mrkdwn, (struct bb_limit){.units = 80});
 }
 
-static const char *mentions_text(struct bb_render *r) {
-    const struct bb_message *m = r->message;
-    const char *line = m->everyone ? "<!channel>" : "";
-    for (size_t i = 0; line && i < m->mention_count; i++) {
-        if (i == MENTIONS_SHOWN) {
-            bb_cuts_add(r->cuts, "mentions");
-            break;
-        }
-        const char *who = mention_text(r, &m->mentions[i]);
-        if (who && *who)
-            line = bb_arena_print(r->arena, "%s%s%s", line, *line ? " " : "", who);
-    }
-    return line;
-}
-
 /* Returns the escaped title, which the attachment's fallback repeats. */
 static const char *render_text(struct bb_render *r) {
     const char *title = bb_render_fit(r, "title", r->message->title, &mrkdwn, title_limit);
-    const char *mentions = mentions_text(r), *text;
+    const char *mentions = bb_render_mentions(r, "<!channel>", MENTIONS_SHOWN, person), *text;
     const char *gap = mentions && *mentions ? "\n" : "";
     if (bb_render_has_link(r)) {
         const char *link =
@@ -184,6 +169,9 @@ static void push_button(struct bb_render *r) {
 static void push_blocks(struct bb_render *r) {
     const struct bb_message *m = r->message;
     const struct bb_fact *by = NULL;
+    if (m->description && *m->description)
+        push_section(r,
+                     bb_render_fit(r, "description", m->description, &mrkdwn, description_limit));
     for (size_t i = 0; i < m->fact_count;) {
         const struct bb_fact *fact = &m->facts[i];
         if (is_in_grid(m, i)) {
@@ -196,9 +184,6 @@ static void push_blocks(struct bb_render *r) {
             push_section(r, fact_text(r, fact));
         i++;
     }
-    if (m->description && *m->description)
-        push_section(r,
-                     bb_render_fit(r, "description", m->description, &mrkdwn, description_limit));
     push_context(r, by);
     push_button(r);
 }

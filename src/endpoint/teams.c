@@ -27,13 +27,6 @@ static const unsigned char specials[256] = {
     ['-'] = 1,  ['.'] = 1, ['<'] = 1, ['{'] = 1, ['\n'] = 1,
 };
 
-static bool is_active(const char *begin, const char *at) {
-    if (*at == '.')
-        return at > begin && isdigit((unsigned char)at[-1]) &&
-               bb_text_at_line_start(begin, at, true);
-    return !strchr("#>+-", *at) || bb_text_at_line_start(begin, at, false);
-}
-
 static size_t escape_char(const char *begin, const char *at, char *out) {
     size_t n = 0;
     switch (*at) {
@@ -44,7 +37,7 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
     case '{': /* {{DATE(...)}} is expanded */
         return bb_escape_put(out, at[1] == '{' ? "{" BB_ZERO_WIDTH_SPACE : "{");
     default:
-        if (is_active(begin, at))
+        if (bb_render_is_markup(begin, at, "#>+-"))
             out[n++] = '\\';
         out[n++] = *at;
         return n;
@@ -52,6 +45,13 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
 }
 
 static const struct bb_escape markdown = {specials, escape_char};
+
+/* A fact is one line. */
+static size_t escape_in_line(const char *begin, const char *at, char *out) {
+    return *at == '\n' ? bb_escape_put(out, " ") : escape_char(begin, at, out);
+}
+
+static const struct bb_escape one_line = {specials, escape_in_line};
 
 /* Between <at> and </at> the text must be the entity's, byte for byte. */
 static const unsigned char name_specials[256] = {['<'] = 1, ['>'] = 1, ['{'] = 1};
@@ -65,18 +65,8 @@ static const struct bb_escape person = {name_specials, escape_name};
 
 /* ---- render ---- */
 
-static const char *style_of(bb_level level) {
-    switch (level) {
-    case BB_SUCCESS:
-        return "good";
-    case BB_WARN:
-        return "warning";
-    case BB_ERROR:
-        return "attention";
-    default:
-        return "accent";
-    }
-}
+static const char *const styles[] = {
+    [BB_INFO] = "accent", [BB_SUCCESS] = "good", [BB_WARN] = "warning", [BB_ERROR] = "attention"};
 
 static void push_text_block(struct bb_render *r, const char *text) {
     bb_json_object(&r->json, NULL);
@@ -90,7 +80,7 @@ static void push_heading(struct bb_render *r) {
     const struct bb_message *m = r->message;
     bb_json_object(&r->json, NULL);
     bb_json_string(&r->json, "type", "Container");
-    bb_json_string(&r->json, "style", style_of(m->level));
+    bb_json_string(&r->json, "style", styles[m->level]);
     bb_json_bool(&r->json, "bleed", true);
     bb_json_array(&r->json, "items");
     bb_json_object(&r->json, NULL);
@@ -115,7 +105,7 @@ static void push_facts(struct bb_render *r) {
         bb_json_object(&r->json, NULL);
         bb_json_string(&r->json, "title", m->facts[i].label);
         bb_json_string(&r->json, "value",
-                       bb_render_fact(r, &m->facts[i], &markdown, name_limit, excerpt_limit));
+                       bb_render_fact(r, &m->facts[i], &one_line, name_limit, excerpt_limit));
         bb_json_end(&r->json);
     }
     bb_json_end(&r->json);
@@ -137,21 +127,9 @@ static const char *mention_text(struct bb_render *r, const bb_mention *mention) 
     return bb_render_fit(r, "mentions", mention->name, &markdown, person_limit);
 }
 
-static size_t shown_mentions(struct bb_render *r) {
-    if (r->message->mention_count <= MENTIONS_SHOWN)
-        return r->message->mention_count;
-    bb_cuts_add(r->cuts, "mentions");
-    return MENTIONS_SHOWN;
-}
-
 static void push_mentions(struct bb_render *r) {
-    const struct bb_message *m = r->message;
-    const char *line = m->everyone ? bb_word_everyone(m->language) : "";
-    for (size_t i = 0, n = shown_mentions(r); line && i < n; i++) {
-        const char *who = mention_text(r, &m->mentions[i]);
-        if (who && *who)
-            line = bb_arena_print(r->arena, "%s%s%s", line, *line ? " " : "", who);
-    }
+    const char *everyone = bb_word_everyone(r->message->language);
+    const char *line = bb_render_mentions(r, everyone, MENTIONS_SHOWN, mention_text);
     if (!line || *line)
         push_text_block(r, line);
 }
@@ -159,7 +137,7 @@ static void push_mentions(struct bb_render *r) {
 static void push_entities(struct bb_render *r) {
     const struct bb_message *m = r->message;
     bb_json_array(&r->json, "entities");
-    for (size_t i = 0, n = shown_mentions(r); i < n; i++) {
+    for (size_t i = 0, n = bb_render_mention_count(r, MENTIONS_SHOWN); i < n; i++) {
         const bb_mention *mention = &m->mentions[i];
         if (!can_notify(mention))
             continue;
@@ -199,10 +177,10 @@ static void push_card(struct bb_render *r) {
     bb_json_end(&r->json);
     bb_json_array(&r->json, "body");
     push_heading(r);
-    push_facts(r);
     if (m->description && *m->description)
         push_text_block(
             r, bb_render_fit(r, "description", m->description, &markdown, description_limit));
+    push_facts(r);
     push_mentions(r);
     bb_json_end(&r->json);
     push_action(r);

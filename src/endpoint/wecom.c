@@ -56,42 +56,25 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
 
 static const struct bb_escape markdown = {specials, escape_char};
 
+/* A colour ends with its line. */
+static size_t escape_in_line(const char *begin, const char *at, char *out) {
+    return *at == '\n' ? bb_escape_put(out, " ") : escape_char(begin, at, out);
+}
+
+static const struct bb_escape one_line = {specials, escape_in_line};
+
 /* ---- render ---- */
 
 /* Green, grey, orange: there are no others. */
-static const char *color_of(bb_level level) {
-    switch (level) {
-    case BB_SUCCESS:
-        return "info";
-    case BB_WARN:
-    case BB_ERROR:
-        return "warning";
-    default:
-        return "comment";
-    }
-}
+static const char *const colors[] = {
+    [BB_INFO] = "comment", [BB_SUCCESS] = "info", [BB_WARN] = "warning", [BB_ERROR] = "warning"};
 
 /* "@all" is documented for text only; as markdown it is read all the same. */
-static const char *mention_text(struct bb_render *r, const bb_mention *mention) {
+static const char *person(struct bb_render *r, const bb_mention *mention) {
     if (mention->wecom)
         return bb_arena_print(r->arena, "<@%s>", mention->wecom);
     return bb_render_fit(r, "mentions", mention->name, &markdown,
                          (struct bb_limit){.bytes = PERSON_MAX});
-}
-
-static const char *mentions_text(struct bb_render *r) {
-    const struct bb_message *m = r->message;
-    const char *line = m->everyone ? "<@all>" : "";
-    for (size_t i = 0; line && i < m->mention_count; i++) {
-        if (i == MENTIONS_SHOWN) {
-            bb_cuts_add(r->cuts, "mentions");
-            break;
-        }
-        const char *who = mention_text(r, &m->mentions[i]);
-        if (who && *who)
-            line = bb_arena_print(r->arena, "%s%s%s", line, *line ? " " : "", who);
-    }
-    return line;
 }
 
 static const char *link_text(struct bb_render *r) {
@@ -105,43 +88,82 @@ static const char *link_text(struct bb_render *r) {
 
 /* What stands at the end and must not be cut. */
 static const char *make_tail(struct bb_render *r) {
-    const char *link = link_text(r), *mentions = mentions_text(r);
+    const char *link = link_text(r),
+               *mentions = bb_render_mentions(r, "<@all>", MENTIONS_SHOWN, person);
     return bb_arena_print(r->arena, "%s%s%s", link, mentions && *mentions ? "\n" : "", mentions);
 }
 
-/* Appends before + text + after, cut to `room`; nothing when that is too little. */
-static void add_part(struct bb_render *r, struct bb_buf *out, size_t room, const char *name,
-                     const char *before, const char *text, size_t most, const char *after) {
-    size_t around = before && after ? strlen(before) + strlen(after) : 0;
-    size_t left = room - out->length;
+/* A piece of the content: `text`, cut to `most` bytes and to what room there is. */
+struct part {
+    const char *name; /* for bb_cuts */
+    const char *before;
+    const char *text;
+    const char *after;
+    const struct bb_escape *escape;
+    size_t most;
+};
+
+/* Adds the part whole, shortened, or (with too little room) not at all. */
+static void add_part(struct bb_render *r, struct bb_buf *out, size_t room,
+                     const struct part *part) {
+    size_t around = part->before ? strlen(part->before) + strlen(part->after) : 0;
+    size_t left = room - out->length, most = part->most;
     if (left < around + SMALLEST_PART) {
-        bb_cuts_add(r->cuts, name);
+        bb_cuts_add(r->cuts, part->name);
         return;
     }
     if (most > left - around)
         most = left - around;
-    bb_buf_text(out, before);
-    bb_buf_text(out, bb_render_fit(r, name, text, &markdown, (struct bb_limit){.bytes = most}));
-    bb_buf_text(out, after);
+    bb_buf_text(out, part->before);
+    bb_buf_text(out, bb_render_fit(r, part->name, part->text, part->escape,
+                                   (struct bb_limit){.bytes = most}));
+    bb_buf_text(out, part->after);
 }
 
 static void add_heading(struct bb_render *r, struct bb_buf *out, size_t room) {
-    const char *before =
-        bb_arena_print(r->arena, "### <font color=\"%s\">●</font> ", color_of(r->message->level));
-    add_part(r, out, room, "title", before, r->message->title, TITLE_MAX, "");
+    struct part part = {
+        .name = "title",
+        .before =
+            bb_arena_print(r->arena, "### <font color=\"%s\">●</font> ", colors[r->message->level]),
+        .text = r->message->title,
+        .after = "",
+        .escape = &one_line,
+        .most = TITLE_MAX,
+    };
+    add_part(r, out, room, &part);
 }
 
-static void add_facts(struct bb_render *r, struct bb_buf *out, size_t room) {
+/* Half of the room that is left, where facts follow. */
+static void add_description(struct bb_render *r, struct bb_buf *out, size_t room) {
     const struct bb_message *m = r->message;
-    for (size_t i = 0; i < m->fact_count; i++) {
-        const struct bb_fact *fact = &m->facts[i];
-        bool is_status = fact->kind == BB_LABEL_STATUS;
-        const char *before =
-            bb_arena_print(r->arena, "\n> %s%s<font color=\"%s\">", fact->label,
-                           bb_word_colon(m->language), is_status ? color_of(m->level) : "comment");
-        add_part(r, out, room, fact->name, before, fact->value,
-                 fact->is_long ? EXCERPT_MAX : NAME_MAX_BYTES, "</font>");
-    }
+    size_t left = room - out->length;
+    struct part part = {
+        .name = "description",
+        .before = "\n> ",
+        .text = m->description,
+        .after = "",
+        .escape = &markdown,
+        .most = m->fact_count > 0 ? left / 2 : left,
+    };
+    if (m->description && *m->description)
+        add_part(r, out, room, &part);
+}
+
+static void add_fact(struct bb_render *r, struct bb_buf *out, size_t room,
+                     const struct bb_fact *fact) {
+    const struct bb_message *m = r->message;
+    bool is_status = fact->kind == BB_LABEL_STATUS;
+    struct part part = {
+        .name = fact->name,
+        .before =
+            bb_arena_print(r->arena, "\n> **%s**%s<font color=\"%s\">", fact->label,
+                           bb_word_colon(m->language), is_status ? colors[m->level] : "comment"),
+        .text = fact->value,
+        .after = "</font>",
+        .escape = &one_line,
+        .most = fact->is_long ? EXCERPT_MAX : NAME_MAX_BYTES,
+    };
+    add_part(r, out, room, &part);
 }
 
 static const char *make_content(struct bb_render *r) {
@@ -152,9 +174,9 @@ static const char *make_content(struct bb_render *r) {
     struct bb_buf out;
     bb_buf_init(&out, r->arena->mem, CONTENT_MAX);
     add_heading(r, &out, room);
-    add_facts(r, &out, room);
-    if (r->message->description && *r->message->description)
-        add_part(r, &out, room, "description", "\n> ", r->message->description, CONTENT_MAX, "");
+    add_description(r, &out, room);
+    for (size_t i = 0; i < r->message->fact_count; i++)
+        add_fact(r, &out, room, &r->message->facts[i]);
     bb_buf_text(&out, tail);
     if (!bb_buf_failed(&out))
         copy = bb_arena_copy(r->arena, out.data, out.length);
@@ -206,11 +228,7 @@ static const struct bb_rule rules[] = {
 
 static void judge(const struct bb_answer *answer, const bb_webhook *webhook, bb_outcome *outcome) {
     (void)webhook;
-    const char *code = bb_answer_code(answer, bb_json_get(answer->json, "errcode"));
-    const char *words = bb_json_text(bb_json_get(answer->json, "errmsg"));
-    bb_outcome_quote(outcome, answer, code, words || code ? words : answer->text);
-    if (!bb_answer_apply(answer, rules, code, words, outcome))
-        bb_answer_apply_status(answer, outcome);
+    bb_answer_apply_body(answer, rules, "errcode", "errmsg", outcome);
 }
 
 static const char *const hosts[] = {"qyapi.weixin.qq.com", NULL};

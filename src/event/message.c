@@ -263,8 +263,8 @@ static void add_excerpt(struct bb_message *message, struct bb_arena *arena, enum
                         const char *text) {
     enum { ENOUGH = 64 * 1024 }; /* bytes; 450 graphemes are seldom a hundredth of it */
     bool cut = false;
-    char *flat = bb_text_flatten(bb_text_repair(arena, text, ENOUGH, &cut));
-    add_fact(message, kind, bb_text_excerpt(arena, flat, BB_EXCERPT_GRAPHEMES, &cut), true);
+    char *lines = bb_text_trim(bb_text_repair(arena, text, ENOUGH, &cut));
+    add_fact(message, kind, bb_text_excerpt(arena, lines, BB_EXCERPT_GRAPHEMES, &cut), true);
     if (cut)
         bb_cuts_add(&message->cuts, fact_names[kind]);
 }

@@ -20,8 +20,8 @@ struct bb_fact {
     enum bb_label kind;
     const char *label; /* in the message's language */
     const char *name;  /* for bb_cuts: "issue_description" */
-    const char *value; /* one line, never empty */
-    bool is_long;      /* an excerpt; the others are names and words */
+    const char *value; /* never empty */
+    bool is_long;      /* an excerpt, of several lines; the others are names and words */
 };
 
 enum {

@@ -88,6 +88,10 @@ const char *bb_word_colon(bb_language language) {
     return language == BB_CHINESE ? "：" : ": ";
 }
 
+const char *bb_word_button(bb_language language) {
+    return language == BB_CHINESE ? "在 Bytebase 中查看" : "View in Bytebase";
+}
+
 const char *bb_word_everyone(bb_language language) {
     return language == BB_CHINESE ? "所有人" : "everyone";
 }

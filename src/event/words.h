@@ -51,7 +51,8 @@ char *bb_word_expand(struct bb_arena *arena, const char *pattern, const char *a,
 /* Static; never NULL. Language 0 is English. */
 const char *bb_word_title(bb_language language, enum bb_title title);
 const char *bb_word_label(bb_language language, enum bb_label label);
-const char *bb_word_colon(bb_language language);    /* ": " or its fullwidth form */
+const char *bb_word_colon(bb_language language); /* ": " or its fullwidth form */
+const char *bb_word_button(bb_language language);
 const char *bb_word_everyone(bb_language language); /* where a product cannot notify a room */
 const char *bb_word_test(bb_language language);     /* "This is a test of webhook {a}." */
 
