@@ -126,7 +126,8 @@ typedef struct bb_outcome {
     int whole_type;           /* not 0: a pause that holds for every webhook of
                                  this type (Discord's global limits) */
     int64_t retry_after_ms;   /* the wait that was asked for, from 1 s to 24 h;
-                                 0: none was stated */
+                                 0: none was stated. Of a row that was not sent
+                                 because of a pause: what is left of it */
     char remote_code[64];     /* the provider's own code: "310000", "no_service" */
     char remote_message[512]; /* its own words, one line, safe to print */
     char text[512];           /* one sentence for a person, names the webhook */
@@ -203,7 +204,8 @@ typedef struct bb_webhook_status {
 BB_API int bb_dispatcher_status(bb_dispatcher *dispatcher, const char *id,
                                 bb_webhook_status *status, bb_error *error);
 
-/* Ends a webhook's pause or disabled state. BB_ERR_NOT_FOUND. */
+/* Ends a webhook's own pause or disabled state; a pause of its whole type stays
+ * until its time. BB_ERR_NOT_FOUND. */
 BB_API int bb_dispatcher_resume(bb_dispatcher *dispatcher, const char *id, bb_error *error);
 
 /* ---------------------------------------------------------------- posts -- */

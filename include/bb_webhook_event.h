@@ -240,7 +240,8 @@ typedef struct bb_event {
     bb_level level;          /* 0: derived from what happened */
     const char *title;       /* NULL: derived, in each webhook's language */
     const char *description; /* NULL: the comment, for a comment */
-    const char *link;        /* absolute http(s) URL of the page to open */
+    const char *link;        /* absolute http(s) URL of the page to open, up to
+                                2,000 bytes; others are left out */
     const char *comment;     /* for BB_ISSUE_COMMENT_CREATE */
     int64_t created_ts;      /* seconds since 1970; 0: when it is posted */
     const bb_user *creator;  /* who did it */

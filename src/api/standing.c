@@ -76,7 +76,6 @@ void bb_standing_clear(struct bb_dispatcher *d, struct bb_hook *hook) {
     pthread_mutex_lock(&d->standing_lock);
     hook->is_disabled = false;
     hook->paused_until_ms = 0;
-    d->type_paused_until_ms[hook->webhook.type] = 0;
     set_reason(hook, NULL);
     pthread_mutex_unlock(&d->standing_lock);
 }

@@ -67,7 +67,7 @@ void bb_json_null(struct bb_json *json, const char *key) {
 
 /* cJSON can print into given room but not tell how much it needs. */
 static void print_growing(cJSON *root, struct bb_buf *out) {
-    size_t room = 4096;
+    size_t left = out->cap - out->length, room = left < 4096 ? left : 4096;
     while (bb_buf_reserve(out, room)) {
         char *at = out->data + out->length;
         if (cJSON_PrintPreallocated(root, at, (int)room, 0)) {
@@ -103,16 +103,18 @@ struct tamer {
     bool in_string;
 };
 
+enum { NOT_HEX = 0x10000 };
+
 static unsigned hex4(const char *s) {
     char digits[5] = {s[0], s[1], s[2], s[3], 0};
     if (strspn(digits, "0123456789abcdefABCDEF") != 4)
-        return 0x10000;
+        return NOT_HEX;
     return (unsigned)strtoul(digits, NULL, 16);
 }
 
 static unsigned escape_at(const struct tamer *t, const char *at) {
     if (t->end - at < 6 || at[0] != '\\' || at[1] != 'u')
-        return 0x10000;
+        return NOT_HEX;
     return hex4(at + 2);
 }
 
@@ -139,12 +141,25 @@ static void tame_escape(struct tamer *t) {
         memcpy(t->out, "\\ufffd", 6);
         t->out += 6;
         t->at += 6;
+    } else if (unit == NOT_HEX && t->end - t->at > 1 && t->at[1] == 'u') {
+        t->at++; /* cJSON would take it for U+0000: leave it an escape that is none */
+        *t->out++ = '\\';
+        *t->out++ = '?';
     } else {
         copy(t, t->end - t->at < 2 ? 1 : 2);
     }
 }
 
-/* An integer with more digits than a double holds becomes a string. */
+/* What a number's digits begin with when they are kept as a string. */
+enum { NUMBER_MARK = 1 };
+
+static bool is_member_name(const struct tamer *t, const char *at) {
+    while (at < t->end && strchr(" \t\r\n", *at) && *at)
+        at++;
+    return at < t->end && *at == ':';
+}
+
+/* An integer with more digits than a double holds becomes a marked string. */
 static void tame_number(struct tamer *t) {
     enum { EXACT_DIGITS = 15 };
     size_t n = 1;
@@ -153,9 +168,11 @@ static void tame_number(struct tamer *t) {
         integer = integer && t->at[n] >= '0' && t->at[n] <= '9';
         n++;
     }
-    bool quote = integer && n > EXACT_DIGITS;
-    if (quote)
+    bool quote = integer && n > EXACT_DIGITS && !is_member_name(t, t->at + n);
+    if (quote) {
         *t->out++ = '"';
+        *t->out++ = NUMBER_MARK;
+    }
     copy(t, n);
     if (quote)
         *t->out++ = '"';
@@ -178,7 +195,7 @@ static void tame_one(struct tamer *t) {
 }
 
 static char *tame(struct bb_arena *scratch, const char *text, size_t length, size_t *tamed) {
-    char *out = bb_arena_reserve(scratch, length + length / 8 + 16);
+    char *out = bb_arena_reserve(scratch, length + length / 4 + 16);
     if (!out)
         return NULL;
     struct tamer t = {.at = text, .end = text + length, .out = out};
@@ -242,7 +259,14 @@ const struct bb_value *bb_json_next(const struct bb_value *value) {
 }
 
 const char *bb_json_text(const struct bb_value *value) {
-    return cJSON_GetStringValue(item(value));
+    const char *text = cJSON_GetStringValue(item(value));
+    return text && *text == NUMBER_MARK ? NULL : text;
+}
+
+/* Of a string that is digits, or of a big number that was kept as one. */
+static const char *digits_of(const struct bb_value *value) {
+    const char *text = cJSON_GetStringValue(item(value));
+    return text && *text == NUMBER_MARK ? text + 1 : text;
 }
 
 bool bb_json_is_object(const struct bb_value *value) {
@@ -276,8 +300,8 @@ static bool parse_int64(const char *digits, int64_t *number) {
 }
 
 bool bb_json_int64(const struct bb_value *value, int64_t *number) {
-    if (cJSON_IsString(item(value)))
-        return parse_int64(item(value)->valuestring, number);
+    if (digits_of(value))
+        return parse_int64(digits_of(value), number);
     if (!cJSON_IsNumber(item(value)))
         return false;
     double d = item(value)->valuedouble;
@@ -289,7 +313,7 @@ bool bb_json_int64(const struct bb_value *value, int64_t *number) {
 
 bool bb_json_number(const struct bb_value *value, double *number) {
     int64_t integer;
-    const char *text = bb_json_text(value);
+    const char *text = digits_of(value);
     if (cJSON_IsNumber(item(value)))
         *number = item(value)->valuedouble;
     else if (bb_json_int64(value, &integer))

@@ -206,7 +206,7 @@ static size_t boundary_before(const char *s, size_t n, size_t at) {
 static size_t skip_graphemes(const char *s, size_t n, size_t count) {
     size_t i = 0;
     int32_t previous = -1, state = 0;
-    while (i < n) {
+    while (i < n && count > 0) {
         int32_t cp;
         size_t taken = decode(s + i, n - i, &cp);
         if (previous >= 0 && utf8proc_grapheme_break_stateful(previous, cp, &state) && --count == 0)
@@ -236,6 +236,8 @@ const char *bb_text_excerpt(struct bb_arena *arena, const char *text, size_t gra
     if (n <= graphemes || skip_graphemes(text, n, graphemes) == n)
         return text;
     *cut = true;
+    if (graphemes == 0)
+        return "";
     return with_ellipsis(arena, text, skip_graphemes(text, n, graphemes - 1));
 }
 
@@ -288,8 +290,11 @@ static size_t escape_into(char *out, const char *text, size_t n, const struct bb
         memcpy(to, text + i, run - i);
         to += run - i;
         i = run;
-        if (i < n)
-            to += escape->write(text, text + i++, to);
+        if (i < n) {
+            int32_t cp;
+            to += escape->write(text, text + i, to);
+            i += decode(text + i, n - i, &cp);
+        }
     }
     return (size_t)(to - out);
 }
@@ -335,7 +340,7 @@ static const char *escaped(struct bb_arena *arena, const char *text, size_t n,
     *length = n;
     if (!escape)
         return text[n] ? bb_arena_copy(arena, text, n) : text;
-    char *out = bb_arena_reserve(arena, n * BB_ESCAPE_MAX + 1);
+    char *out = bb_arena_reserve(arena, n * BB_ESCAPE_GROWTH + BB_ESCAPE_MAX);
     if (!out)
         return NULL;
     *length = escape_into(out, text, n, escape);

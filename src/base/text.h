@@ -41,13 +41,16 @@ void bb_text_safe(char *text);
 const char *bb_text_excerpt(struct bb_arena *arena, const char *text, size_t graphemes, bool *cut);
 
 /* The markup of one dialect. */
-enum { BB_ESCAPE_MAX = 8 };
+enum {
+    BB_ESCAPE_MAX = 12,  /* bytes that stand for one character */
+    BB_ESCAPE_GROWTH = 8 /* and for each of its bytes */
+};
 
 struct bb_escape {
-    const unsigned char *special; /* 256 flags: bytes that `write` must see (ASCII only) */
-    /* Writes what stands for `*at` in a text that begins at `begin` (so that it
-     * can look back and, up to the NUL, ahead) and returns its length: 1 to
-     * BB_ESCAPE_MAX bytes. */
+    const unsigned char *special; /* 256 flags: first bytes of what `write` must see */
+    /* Writes what stands for the character at `at` in a text that begins at `begin`
+     * (so that it can look back and, up to the NUL, ahead) and returns its length,
+     * at least that of the character. */
     size_t (*write)(const char *begin, const char *at, char *out);
 };
 

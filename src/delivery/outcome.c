@@ -121,9 +121,7 @@ static void judge_answer(struct bb_arena *arena, struct bb_secrets *secrets,
         endpoint->judge(&answer, webhook, outcome);
     if (arena->failed) { /* also when it failed on the way */
         memset(outcome, 0, sizeof *outcome);
-        bb_answer_apply_status(&answer, outcome);
-        if (answer.status >= 200 && answer.status <= 299)
-            outcome->verdict = BB_UNKNOWN;
+        outcome->verdict = BB_UNKNOWN;
     }
     bb_json_free((struct bb_value *)answer.json);
     outcome->http_status = answer.status;

@@ -15,8 +15,7 @@ struct bb_exchange {
 };
 
 /* Scratch memory comes from `arena`; when that fails the outcome is still sound:
- * unknown for a 2xx whose body could not be read, what the status says for the
- * others. */
+ * unknown, because the answer could not be read. */
 void bb_outcome_judge(struct bb_arena *arena, const struct bb_exchange *exchange,
                       bb_outcome *outcome);
 

@@ -18,6 +18,7 @@ struct bb_session {
     struct bb_session *next;
     const struct bb_http_config *config; /* the pool's */
     CURLM *multi;
+    CURLSH *share; /* TLS sessions: libcurl keeps them by easy handle otherwise */
     CURL *idle[IDLE_HANDLES];
     size_t idle_count;
     struct bb_transfer *running; /* a list, for the day when `multi` fails */
@@ -52,6 +53,7 @@ static void session_free(struct bb_session *session) {
     while (session->idle_count > 0)
         curl_easy_cleanup(session->idle[--session->idle_count]);
     curl_multi_cleanup(session->multi);
+    curl_share_cleanup(session->share);
     bb_mem_free(session->config->mem, session);
 }
 
@@ -73,8 +75,10 @@ static struct bb_session *session_new(const struct bb_http_config *config) {
         return NULL;
     session->config = config;
     session->multi = curl_multi_init();
-    if (!session->multi) {
-        bb_mem_free(config->mem, session);
+    session->share = curl_share_init();
+    if (!session->multi || !session->share ||
+        curl_share_setopt(session->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION)) {
+        session_free(session);
         return NULL;
     }
     /* by default it shrinks when few transfers run, and connections are lost */
@@ -123,7 +127,10 @@ static void list_remove(struct bb_session *session, const struct bb_transfer *tr
 static CURL *take_handle(struct bb_session *session) {
     if (session->idle_count > 0)
         return session->idle[--session->idle_count];
-    return bb_transfer_new_handle(session->config);
+    CURL *easy = bb_transfer_new_handle(session->config);
+    if (easy)
+        curl_easy_setopt(easy, CURLOPT_SHARE, session->share);
+    return easy;
 }
 
 static void give_handle(struct bb_session *session, CURL *easy) {

@@ -181,6 +181,8 @@ static const char *configure(struct bb_arena *arena, const bb_webhook *webhook,
     static const char *const stale[] = {"timestamp", "sign", NULL};
     if (!webhook->allow_any_host && !bb_url_query_has(url->query, "access_token"))
         return "url: has no access_token in its query";
+    if (webhook->keyword && strpbrk(webhook->keyword, "<>"))
+        return "keyword: has < or > in it, which phones would not show";
     url->query = bb_url_query_without(arena, url->query, stale);
     if (url->query)
         bb_url_join(arena, url);

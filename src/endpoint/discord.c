@@ -22,12 +22,12 @@ enum { MENTIONS_SHOWN = 20 /* of 80 units: content may have 2,000 */ };
 static const unsigned char specials[256] = {
     ['\\'] = 1, ['*'] = 1, ['_'] = 1, ['~'] = 1, ['`'] = 1, ['|'] = 1,
     ['['] = 1,  [']'] = 1, ['('] = 1, [')'] = 1, ['<'] = 1, ['@'] = 1,
-    ['>'] = 1,  ['#'] = 1, ['-'] = 1, ['+'] = 1, ['.'] = 1,
+    ['>'] = 1,  ['#'] = 1, ['-'] = 1, ['+'] = 1, ['.'] = 1, [':'] = 1,
 };
 
 static size_t escape_char(const char *begin, const char *at, char *out) {
     size_t n = 0;
-    if (bb_render_is_markup(begin, at, ">#-+"))
+    if (*at == ':' ? bb_render_begins_emoji(at) : bb_render_is_markup(begin, at, ">#-+"))
         out[n++] = '\\';
     out[n++] = *at;
     return n;

@@ -16,6 +16,8 @@ const char *bb_render_fit(struct bb_render *r, const char *name, const char *tex
 const char *bb_render_fact(struct bb_render *r, const struct bb_fact *fact,
                            const struct bb_escape *escape, struct bb_limit names,
                            struct bb_limit excerpts) {
+    if (fact->is_cut)
+        bb_cuts_add(r->cuts, fact->name);
     return bb_render_fit(r, fact->name, fact->value, escape, fact->is_long ? excerpts : names);
 }
 
@@ -84,6 +86,19 @@ bool bb_render_is_markup(const char *begin, const char *at, const char *leaders)
         return at > begin && isdigit((unsigned char)at[-1]) &&
                bb_text_at_line_start(begin, at, true);
     return !strchr(leaders, *at) || bb_text_at_line_start(begin, at, false);
+}
+
+bool bb_render_begins_emoji(const char *at) {
+    enum { LONGEST_NAME = 100 };
+    size_t n = 0, digits = 0;
+    for (; n < LONGEST_NAME && (isalnum((unsigned char)at[1 + n]) || strchr("_+-'", at[1 + n]));
+         n++) {
+        if (!at[1 + n])
+            return false;
+        digits += isdigit((unsigned char)at[1 + n]) != 0;
+    }
+    bool is_number = digits == n && strncmp(at, ":100:", 5) != 0 && strncmp(at, ":1234:", 6) != 0;
+    return at[1 + n] == ':' && !is_number;
 }
 
 bool bb_render_has_link(const struct bb_render *r) {

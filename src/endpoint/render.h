@@ -52,6 +52,10 @@ size_t bb_render_mention_count(const struct bb_render *r, size_t most);
  * `leaders` only at the beginning of a line, a full stop only in a list's "1." */
 bool bb_render_is_markup(const char *begin, const char *at, const char *leaders);
 
+/* Whether the colon at `at` begins an emoji's name, as in ":smile:", ":+1:" or
+ * ":100:"; those of 12:30:45 and https:// do not. */
+bool bb_render_begins_emoji(const char *at);
+
 /* Whether the message's link may be used; it then goes between parentheses of
  * markdown: `(`, `)` and blanks in it are percent-encoded. */
 bool bb_render_has_link(const struct bb_render *r);

@@ -20,20 +20,43 @@ enum { MENTIONS_SHOWN = 20, FIELDS_A_SECTION = 10 };
 
 /* ---- mrkdwn ---- */
 
-static const unsigned char specials[256] = {
-    ['&'] = 1, ['<'] = 1, ['>'] = 1, ['*'] = 1, ['_'] = 1, ['~'] = 1, ['`'] = 1, [':'] = 1};
+static const unsigned char specials[256] = {['&'] = 1, ['<'] = 1, ['>'] = 1, ['*'] = 1, ['_'] = 1,
+                                            ['~'] = 1, ['`'] = 1, [':'] = 1, [0xEF] = 1};
 
-/* Whether the colon at `at` could begin ":smile:", ":+1:" or ":100:"; the colons
- * of 12:30:45 and https:// cannot. */
-static bool begins_emoji(const char *begin, const char *at) {
-    unsigned char next = (unsigned char)at[1];
-    if (isdigit(next))
-        return at == begin || !isalnum((unsigned char)at[-1]);
-    return isalpha(next) || next == '+' || next == '-';
+static bool is_within_word(const char *begin, const char *at) {
+    return at > begin && isalnum((unsigned char)at[-1]) && isalnum((unsigned char)at[1]);
 }
 
-/* mrkdwn has entities for & < > and no escape for its markers: a zero-width
- * space on both sides takes away the word boundary that they need. */
+/* mrkdwn has entities for & < > and no escape for its other markers (a zero-width
+ * space beside one switches it on rather than off). Within a word they are inert
+ * and stay, so that order_items can be copied; elsewhere a look-alike stands. */
+static size_t escape_marker(const char *begin, const char *at, char *out) {
+    if (*at == '`')
+        return bb_escape_put(out, "ˋ");
+    if (is_within_word(begin, at)) {
+        *out = *at;
+        return 1;
+    }
+    return bb_escape_put(out, *at == '*' ? "∗" : *at == '_' ? "ˍ" : "∼");
+}
+
+/* ＊ ＿ ｀ ＞ mark up like their ASCII relatives. They and most others that begin
+ * with this byte take three. */
+static size_t escape_fullwidth(const char *begin, const char *at, char *out) {
+    static const struct {
+        const char *mark;
+        const char *instead;
+    } marks[] = {{"＊", "∗"}, {"＿", "ˍ"}, {"｀", "ˋ"}};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (strncmp(at, marks[i].mark, 3) == 0)
+            return bb_escape_put(out, marks[i].instead);
+    size_t n = 0;
+    if (strncmp(at, "＞", 3) == 0 && bb_text_at_line_start(begin, at, false))
+        n = bb_escape_put(out, BB_ZERO_WIDTH_SPACE);
+    memcpy(out + n, at, 3);
+    return n + 3;
+}
+
 static size_t escape_char(const char *begin, const char *at, char *out) {
     switch (*at) {
     case '&':
@@ -44,12 +67,11 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
         return bb_escape_put(
             out, bb_text_at_line_start(begin, at, false) ? BB_ZERO_WIDTH_SPACE "&gt;" : "&gt;");
     case ':':
-        return bb_escape_put(out, begins_emoji(begin, at) ? ":" BB_ZERO_WIDTH_SPACE : ":");
-    default: {
-        size_t n = bb_escape_put(out, BB_ZERO_WIDTH_SPACE);
-        out[n++] = *at;
-        return n + bb_escape_put(out + n, BB_ZERO_WIDTH_SPACE);
-    }
+        return bb_escape_put(out, bb_render_begins_emoji(at) ? ":" BB_ZERO_WIDTH_SPACE : ":");
+    case (char)0xEF:
+        return escape_fullwidth(begin, at, out);
+    default:
+        return escape_marker(begin, at, out);
     }
 }
 

@@ -58,7 +58,8 @@ static const unsigned char name_specials[256] = {['<'] = 1, ['>'] = 1, ['{'] = 1
 
 static size_t escape_name(const char *begin, const char *at, char *out) {
     (void)begin;
-    return bb_escape_put(out, *at == '{' ? "(" : " ");
+    *out = *at == '>' ? ')' : '(';
+    return 1;
 }
 
 static const struct bb_escape person = {name_specials, escape_name};
@@ -112,17 +113,14 @@ static void push_facts(struct bb_render *r) {
     bb_json_end(&r->json);
 }
 
-/* Teams needs a name to show; "everyone" cannot be notified from a webhook. */
-static bool can_notify(const bb_mention *mention) {
-    return mention->teams && mention->name && *mention->name;
-}
-
 static const char *person_name(struct bb_render *r, const bb_mention *mention) {
-    return bb_render_fit(r, "mentions", mention->name, &person, person_limit);
+    const char *name = *mention->name ? mention->name : mention->teams;
+    return bb_render_fit(r, "mentions", name, &person, person_limit);
 }
 
+/* "everyone" cannot be notified from a webhook. */
 static const char *mention_text(struct bb_render *r, const bb_mention *mention) {
-    if (can_notify(mention))
+    if (mention->teams)
         return bb_arena_print(r->arena, "<at>%s</at>", person_name(r, mention));
     return bb_render_fit(r, "mentions", mention->name, &markdown, person_limit);
 }
@@ -139,7 +137,7 @@ static void push_entities(struct bb_render *r) {
     bb_json_array(&r->json, "entities");
     for (size_t i = 0, n = bb_render_mention_count(r, MENTIONS_SHOWN); i < n; i++) {
         const bb_mention *mention = &m->mentions[i];
-        if (!can_notify(mention))
+        if (!mention->teams)
             continue;
         bb_json_object(&r->json, NULL);
         bb_json_string(&r->json, "type", "mention");

@@ -21,12 +21,11 @@ enum {
 /* ---- markdown ---- */
 
 static const unsigned char specials[256] = {
-    ['<'] = 1, ['>'] = 1, ['['] = 1, [']'] = 1,  ['`'] = 1,
-    ['#'] = 1, ['*'] = 1, ['_'] = 1, ['\n'] = 1,
+    ['<'] = 1, ['>'] = 1, ['['] = 1, [']'] = 1, ['`'] = 1, ['#'] = 1, ['*'] = 1, ['\n'] = 1,
 };
 
-/* No escape is documented: look-alikes, and a zero-width space on both sides of
- * what marks emphasis. */
+/* No escape is documented: look-alikes, and a zero-width space within what would
+ * be bold; there are no italics. */
 static size_t escape_char(const char *begin, const char *at, char *out) {
     switch (*at) {
     case '<':
@@ -45,9 +44,7 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
         return bb_escape_put(out, bb_text_at_line_start(begin, at, false) ? BB_ZERO_WIDTH_SPACE "#"
                                                                           : "#");
     case '*':
-        return bb_escape_put(out, BB_ZERO_WIDTH_SPACE "*" BB_ZERO_WIDTH_SPACE);
-    case '_':
-        return bb_escape_put(out, BB_ZERO_WIDTH_SPACE "_" BB_ZERO_WIDTH_SPACE);
+        return bb_escape_put(out, at[1] == '*' ? "*" BB_ZERO_WIDTH_SPACE : "*");
     default:
         *out = *at;
         return 1;
@@ -69,6 +66,10 @@ static const struct bb_escape one_line = {specials, escape_in_line};
 static const char *const colors[] = {
     [BB_INFO] = "comment", [BB_SUCCESS] = "info", [BB_WARN] = "warning", [BB_ERROR] = "warning"};
 
+/* Tells apart the two that are orange. */
+static const char *const marks[] = {
+    [BB_INFO] = "●", [BB_SUCCESS] = "●", [BB_WARN] = "▲", [BB_ERROR] = "●"};
+
 /* "@all" is documented for text only; as markdown it is read all the same. */
 static const char *person(struct bb_render *r, const bb_mention *mention) {
     if (mention->wecom)
@@ -80,10 +81,11 @@ static const char *person(struct bb_render *r, const bb_mention *mention) {
 static const char *link_text(struct bb_render *r) {
     if (!bb_render_has_link(r))
         return "";
+    const char *link = bb_render_markdown_link(r);
     bool cut = false; /* the button's text was bounded already */
     const char *label =
         bb_text_fit(r->arena, bb_render_button(r), &markdown, (struct bb_limit){.units = 0}, &cut);
-    return bb_arena_print(r->arena, "\n[%s](%s)", label, bb_render_markdown_link(r));
+    return bb_arena_print(r->arena, "\n[%s](%s)", label, link);
 }
 
 /* What stands at the end and must not be cut. */
@@ -123,8 +125,8 @@ static void add_part(struct bb_render *r, struct bb_buf *out, size_t room,
 static void add_heading(struct bb_render *r, struct bb_buf *out, size_t room) {
     struct part part = {
         .name = "title",
-        .before =
-            bb_arena_print(r->arena, "### <font color=\"%s\">●</font> ", colors[r->message->level]),
+        .before = bb_arena_print(r->arena, "### <font color=\"%s\">%s</font> ",
+                                 colors[r->message->level], marks[r->message->level]),
         .text = r->message->title,
         .after = "",
         .escape = &one_line,
@@ -156,13 +158,15 @@ static void add_fact(struct bb_render *r, struct bb_buf *out, size_t room,
     struct part part = {
         .name = fact->name,
         .before =
-            bb_arena_print(r->arena, "\n> **%s**%s<font color=\"%s\">", fact->label,
+            bb_arena_print(r->arena, "\n%s%s<font color=\"%s\">", fact->label,
                            bb_word_colon(m->language), is_status ? colors[m->level] : "comment"),
         .text = fact->value,
         .after = "</font>",
         .escape = &one_line,
         .most = fact->is_long ? EXCERPT_MAX : NAME_MAX_BYTES,
     };
+    if (fact->is_cut)
+        bb_cuts_add(r->cuts, fact->name);
     add_part(r, out, room, &part);
 }
 

@@ -204,7 +204,11 @@ static const char *make_description(struct bb_message *message, struct bb_arena 
 /* ---- link ---- */
 
 static bool is_web_link(const char *link) {
-    return strncasecmp(link, "https://", 8) == 0 || strncasecmp(link, "http://", 7) == 0;
+    size_t scheme = strncasecmp(link, "https://", 8) == 0  ? 8
+                    : strncasecmp(link, "http://", 7) == 0 ? 7
+                                                           : 0;
+    unsigned char host = (unsigned char)link[scheme];
+    return scheme > 0 && (isalnum(host) || host == '[' || host >= 0x80);
 }
 
 /* Percent-encodes what would end a link in JSON, HTML or any product's markup. */
@@ -228,13 +232,20 @@ static const char *encode_link(struct bb_arena *arena, const char *link) {
     return out;
 }
 
+static size_t markdown_length(const char *link) {
+    size_t length = 0;
+    for (; *link; link++)
+        length += *link == '(' || *link == ')' ? 3 : 1;
+    return length;
+}
+
 static const char *make_link(struct bb_message *message, struct bb_arena *arena) {
     bool cut = false;
     char *text = bb_text_trim(bb_text_repair(arena, message->event->link, BB_LINK_MAX + 1, &cut));
     const char *link = text ? encode_link(arena, text) : NULL;
     if (!link || !*link)
         return link;
-    if (!cut && is_web_link(link) && strlen(link) <= BB_LINK_MAX)
+    if (!cut && is_web_link(link) && markdown_length(link) <= BB_LINK_MAX)
         return link;
     bb_cuts_add(&message->cuts, "link");
     return "";
@@ -246,17 +257,19 @@ static const char *const fact_names[BB_LABEL_COUNT] = {
     "project", "issue", "issue_description", "stage", "task", "status", "result_detail", "by",
 };
 
-static void add_fact(struct bb_message *message, enum bb_label kind, const char *value,
-                     bool is_long) {
+static struct bb_fact *add_fact(struct bb_message *message, enum bb_label kind, const char *value,
+                                bool is_long) {
     if (!has(value) || bb_text_is_invisible(value))
-        return;
-    message->facts[message->fact_count++] = (struct bb_fact){
+        return NULL;
+    struct bb_fact *fact = &message->facts[message->fact_count++];
+    *fact = (struct bb_fact){
         .kind = kind,
         .label = bb_word_label(message->language, kind),
         .name = fact_names[kind],
         .value = value,
         .is_long = is_long,
     };
+    return fact;
 }
 
 static void add_excerpt(struct bb_message *message, struct bb_arena *arena, enum bb_label kind,
@@ -264,9 +277,10 @@ static void add_excerpt(struct bb_message *message, struct bb_arena *arena, enum
     enum { ENOUGH = 64 * 1024 }; /* bytes; 450 graphemes are seldom a hundredth of it */
     bool cut = false;
     char *lines = bb_text_trim(bb_text_repair(arena, text, ENOUGH, &cut));
-    add_fact(message, kind, bb_text_excerpt(arena, lines, BB_EXCERPT_GRAPHEMES, &cut), true);
-    if (cut)
-        bb_cuts_add(&message->cuts, fact_names[kind]);
+    const char *excerpt = bb_text_excerpt(arena, lines, BB_EXCERPT_GRAPHEMES, &cut);
+    struct bb_fact *fact = add_fact(message, kind, excerpt, true);
+    if (fact)
+        fact->is_cut = cut;
 }
 
 static const char *status_of(const bb_event *event) {
@@ -307,10 +321,20 @@ static void add_facts(struct bb_message *message, struct bb_arena *arena) {
 
 /* ---- mentions ---- */
 
+/* Words that are nobody's id, and would call a whole room. */
+static bool is_room(const char *id) {
+    static const char *const rooms[] = {"all", "everyone", "here", "channel"};
+    id += *id == '@';
+    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
+        if (strcasecmp(id, rooms[i]) == 0)
+            return true;
+    return false;
+}
+
 /* An id that is put between markup characters must have none of them in it. */
 static const char *clean_id(struct bb_arena *arena, const char *id) {
     enum { ID_MAX = 128 };
-    if (!has(id) || strnlen(id, ID_MAX + 1) > ID_MAX)
+    if (!has(id) || strnlen(id, ID_MAX + 1) > ID_MAX || is_room(id))
         return NULL;
     for (const char *c = id; *c; c++)
         if (!((unsigned char)*c < 0x80 && (isalnum((unsigned char)*c) || strchr("_.@+-", *c))))

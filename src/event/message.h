@@ -21,12 +21,14 @@ struct bb_fact {
     const char *label; /* in the message's language */
     const char *name;  /* for bb_cuts: "issue_description" */
     const char *value; /* never empty */
+    bool is_cut;       /* it is not all of the event's text */
     bool is_long;      /* an excerpt, of several lines; the others are names and words */
 };
 
 enum {
     BB_EXCERPT_GRAPHEMES = 450, /* issue description and result detail */
-    BB_LINK_MAX = 2000          /* bytes; Discord takes 2,048, a link cannot be shortened */
+    BB_LINK_MAX = 2000          /* bytes, ( and ) counted as the three that they take in
+                                   markdown; Discord takes 2,048, a link is never cut */
 };
 
 struct bb_message {

@@ -1,0 +1,95 @@
+#include "config.h"
+
+#include "config_text.h"
+#include "webhook_ids.h"
+#include "webhook_members.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_POST_TIMEOUT_MS 30000u /* the library's own */
+
+/* An unreadable bundle would fail each delivery with a sentence about
+ * certificates. */
+static bool read_readable_path(const cJSON *value, void *field, struct mistake *mistake) {
+    const char **path = field;
+    if (!read_text(value, path, mistake))
+        return false;
+    return access(*path, R_OK) == 0 || mistaken(mistake, "%s: %s", *path, strerror(errno));
+}
+
+static bool read_list(const cJSON *value, void *field, struct mistake *mistake) {
+    *(const cJSON **)field = value;
+    return cJSON_IsArray(value) || mistaken(mistake, "must be a list of webhooks");
+}
+
+#define AT(field) offsetof(struct config, field)
+
+static const struct member members[] = {
+    {"webhooks", read_list, AT(list), true},
+    {"insecure_allow_http", read_flag, AT(options.insecure_allow_http), false},
+    {"insecure_allow_private_addresses", read_flag, AT(options.insecure_allow_private_addresses),
+     false},
+    {"allow_any_host", read_flag, AT(common.allow_any_host), false},
+    {"keyword", read_text, AT(common.keyword), false},
+    {"button_text", read_text, AT(common.button_text), false},
+    {"connect_timeout_ms", read_milliseconds, AT(options.connect_timeout_ms), false},
+    {"timeout_ms", read_milliseconds, AT(options.timeout_ms), false},
+    {"ca_file", read_readable_path, AT(options.ca_file), false},
+    {"user_agent", read_text, AT(options.user_agent), false},
+};
+
+/* "webhook "ops room"", or "webhook 3" while its name is the mistake. */
+static bool mistaken_at_webhook(struct mistake *mistake, const cJSON *json, size_t position) {
+    char place[256];
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
+    if (cJSON_IsString(name) && name->valuestring[0])
+        snprintf(place, sizeof place, "webhook \"%s\"", name->valuestring);
+    else
+        snprintf(place, sizeof place, "webhook %zu", position);
+    return mistaken_at(mistake, place);
+}
+
+static bool read_webhooks(struct config *config, struct mistake *mistake) {
+    const cJSON *json;
+    config->webhooks = calloc((size_t)cJSON_GetArraySize(config->list) + 1, sizeof(bb_webhook));
+    if (!config->webhooks)
+        return mistaken(mistake, "out of memory");
+    cJSON_ArrayForEach(json, config->list) {
+        bb_webhook *webhook = &config->webhooks[config->count++];
+        *webhook = config->common;
+        if (!webhook_read(json, webhook, mistake))
+            return mistaken_at_webhook(mistake, json, config->count);
+    }
+    return true;
+}
+
+/* A post must leave its attempts the time that they were given. */
+static void fit_post_timeout(bb_options *options) {
+    if (options->timeout_ms > DEFAULT_POST_TIMEOUT_MS)
+        options->post_timeout_ms = options->timeout_ms;
+}
+
+bool config_load(const char *path, struct config *config, struct mistake *mistake) {
+    *config = (struct config){.options = BB_OPTIONS_INIT, .common = BB_WEBHOOK_INIT};
+    config->document = config_text_read(path, mistake);
+    if (!config->document)
+        return mistaken_at(mistake, path);
+    if (!members_read(config->document, members, sizeof members / sizeof *members, config,
+                      mistake) ||
+        !read_webhooks(config, mistake) ||
+        !webhook_ids_assign(config->webhooks, config->count, config->list, mistake))
+        return mistaken_at(mistake, path);
+    fit_post_timeout(&config->options);
+    return true;
+}
+
+void config_free(struct config *config) {
+    for (size_t i = 0; i < config->count; i++)
+        webhook_clear(&config->webhooks[i]);
+    free(config->webhooks);
+    cJSON_Delete(config->document);
+}

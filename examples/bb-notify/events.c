@@ -1,0 +1,72 @@
+#include "events.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A directory opens like a file; only reading tells. */
+static bool is_readable(FILE *file) {
+    int byte = getc(file);
+    return byte == EOF ? !ferror(file) : ungetc(byte, file) == byte;
+}
+
+bool events_open(struct events *events, const char *path) {
+    bool standard_input = strcmp(path, "-") == 0;
+    FILE *file = standard_input ? stdin : fopen(path, "r");
+    *events = (struct events){.name = standard_input ? "standard input" : path};
+    lines_start(&events->lines, file);
+    if (!file || !is_readable(file))
+        events->failure = errno;
+    return events->failure == 0;
+}
+
+void events_close(struct events *events) {
+    FILE *file = events->lines.file;
+    bb_event_doc_free(events->document);
+    lines_end(&events->lines);
+    if (file && file != stdin)
+        fclose(file);
+}
+
+static enum event_kind bad(struct events *events, const char *text) {
+    snprintf(events->problem.text, sizeof events->problem.text, "%s", text);
+    return EVENTS_BAD;
+}
+
+static enum event_kind parse(struct events *events) {
+    bb_event_doc_free(events->document);
+    events->document = NULL;
+    events->problem = (bb_error)BB_ERROR_INIT;
+    if (bb_event_parse(NULL, events->lines.text, events->lines.length, &events->document,
+                       &events->problem) != BB_OK)
+        return EVENTS_BAD;
+    events->event = bb_event_doc_event(events->document);
+    return EVENTS_EVENT;
+}
+
+static enum event_kind end(struct events *events) {
+    if (ferror(events->lines.file))
+        events->failure = errno;
+    return EVENTS_END;
+}
+
+static bool is_blank(const struct lines *lines) {
+    for (size_t i = 0; i < lines->length; i++)
+        if (!strchr(" \t\r", lines->text[i]) || lines->text[i] == '\0')
+            return false;
+    return true;
+}
+
+enum event_kind events_next(struct events *events) {
+    for (;;)
+        switch (lines_next(&events->lines)) {
+        case LINE_END:
+            return end(events);
+        case LINE_TOO_LONG:
+            return bad(events, "is longer than 16 MiB");
+        case LINE_NO_MEMORY:
+            return bad(events, "there is no memory for it");
+        case LINE_TEXT:
+            if (!is_blank(&events->lines))
+                return parse(events);
+        }
+}

@@ -1,0 +1,143 @@
+#include "options.h"
+
+#include "complain.h"
+#include "demo.h"
+
+#include <bb_webhook.h>
+#include <getopt.h>
+#include <stdio.h>
+
+static const char usage[] =
+    "Usage: bb-notify --config FILE [--json | --dry-run] EVENTS\n"
+    "       bb-notify --config FILE [--json] --test NAME\n"
+    "       bb-notify --demo [EVENTS [PAGE]]\n"
+    "\n"
+    "Tells the webhooks of a configuration file what happened. EVENTS is a file with\n"
+    "one JSON object a line, or - for standard input.\n"
+    "\n"
+    "  -c, --config FILE  the webhooks, as JSON\n"
+    "  -n, --dry-run      print each request as one JSON line, send nothing\n"
+    "  -j, --json         print one JSON line per delivery instead of a table\n"
+    "  -t, --test NAME    send a test message to the webhook of this name or id\n"
+    "      --demo         post EVENTS to a receiver inside the program that plays every\n"
+    "                     product, and write what the rooms would show to PAGE\n"
+    "                     (" DEMO_EVENTS " and " DEMO_PAGE " if not given)\n"
+    "  -h, --help         print this\n"
+    "      --version      print the version\n"
+    "\n"
+    "Exit status: 0 all delivered, 1 some not, or a line could not be read, 2 wrong\n"
+    "usage or configuration.\n";
+
+enum { OPTION_DEMO = 256, OPTION_VERSION };
+
+static const struct option long_options[] = {{"config", required_argument, NULL, 'c'},
+                                             {"dry-run", no_argument, NULL, 'n'},
+                                             {"json", no_argument, NULL, 'j'},
+                                             {"test", required_argument, NULL, 't'},
+                                             {"demo", no_argument, NULL, OPTION_DEMO},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {"version", no_argument, NULL, OPTION_VERSION},
+                                             {0}};
+
+/* What was seen, before it is known to make sense together. */
+struct seen {
+    bool dry_run, demo, help, version, unknown;
+};
+
+static void take_option(int option, struct options *options, struct seen *seen) {
+    switch (option) {
+    case 'c':
+        options->config_path = optarg;
+        break;
+    case 'j':
+        options->json = true;
+        break;
+    case 't':
+        options->test_name = optarg;
+        break;
+    case 'n':
+        seen->dry_run = true;
+        break;
+    case OPTION_DEMO:
+        seen->demo = true;
+        break;
+    case 'h':
+        seen->help = true;
+        break;
+    case OPTION_VERSION:
+        seen->version = true;
+        break;
+    default:
+        seen->unknown = true;
+    }
+}
+
+static const char *demo_mistake(const struct options *options, const struct seen *seen, int rest) {
+    if (options->config_path || options->test_name || options->json || seen->dry_run)
+        return "--demo goes with no other option";
+    return rest > 2 ? "--demo takes an events file and a page, no more" : NULL;
+}
+
+static const char *test_mistake(const struct seen *seen, int rest) {
+    if (seen->dry_run)
+        return "--test sends, --dry-run does not: give one of them";
+    return rest > 0 ? "--test takes no events file" : NULL;
+}
+
+/* NULL, or why the arguments make no sense together. */
+static const char *find_mistake(const struct options *options, const struct seen *seen, int rest) {
+    if (seen->demo)
+        return demo_mistake(options, seen, rest);
+    if (!options->config_path)
+        return "--config is missing";
+    if (options->test_name)
+        return test_mistake(seen, rest);
+    return rest == 1 ? NULL : "one events file is needed, or - for standard input";
+}
+
+static void take_paths(struct options *options, char **paths, int count) {
+    if (count > 0)
+        options->events_path = paths[0];
+    if (count > 1)
+        options->page_path = paths[1];
+}
+
+static bool fail(const char *mistake, int *status) {
+    if (mistake)
+        complain("%s", mistake);
+    complain("--help tells how it is used");
+    *status = EXIT_USAGE;
+    return false;
+}
+
+static enum mode chosen_mode(const struct options *options, const struct seen *seen) {
+    if (seen->demo)
+        return MODE_DEMO;
+    if (options->test_name)
+        return MODE_TEST;
+    return seen->dry_run ? MODE_DRY_RUN : MODE_POST;
+}
+
+bool options_read(int argc, char **argv, struct options *options, int *status) {
+    struct seen seen = {0};
+    int option;
+    *options = (struct options){.events_path = DEMO_EVENTS, .page_path = DEMO_PAGE};
+    while ((option = getopt_long(argc, argv, "c:njt:h", long_options, NULL)) != -1)
+        take_option(option, options, &seen);
+    *status = EXIT_DELIVERED;
+    if (seen.unknown) /* getopt_long has named it */
+        return fail(NULL, status);
+    if (seen.help || seen.version) {
+        if (seen.help)
+            fputs(usage, stdout);
+        else
+            printf("bb-notify %s\n", bb_webhook_version());
+        return false;
+    }
+    const char *mistake = find_mistake(options, &seen, argc - optind);
+    if (mistake)
+        return fail(mistake, status);
+    options->mode = chosen_mode(options, &seen);
+    take_paths(options, argv + optind, argc - optind);
+    return true;
+}

@@ -1,0 +1,25 @@
+/* What the command line asks for. */
+#ifndef BB_NOTIFY_OPTIONS_H
+#define BB_NOTIFY_OPTIONS_H
+
+#include <stdbool.h>
+
+enum mode { MODE_POST, MODE_DRY_RUN, MODE_TEST, MODE_DEMO };
+
+struct options {
+    enum mode mode;
+    bool json;
+    const char *config_path;
+    const char *events_path; /* "-": standard input */
+    const char *test_name;
+    const char *page_path;
+};
+
+/* The program's exit codes. */
+enum { EXIT_DELIVERED = 0, EXIT_UNDELIVERED = 1, EXIT_USAGE = 2 };
+
+/* Returns true to go on. False: all is said (--help, --version, or a mistake),
+ * and `*status` is the exit code. */
+bool options_read(int argc, char **argv, struct options *options, int *status);
+
+#endif

@@ -1,0 +1,76 @@
+#include "session.h"
+
+#include "complain.h"
+#include "json_output.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool add_webhooks(struct session *session, bb_error *error) {
+    for (size_t i = 0; i < session->config.count; i++) {
+        const bb_webhook *webhook = &session->config.webhooks[i];
+        if (bb_dispatcher_add(session->dispatcher, webhook, error) != BB_OK) {
+            complain("%s: webhook \"%s\": %s", session->options->config_path, webhook->name,
+                     error->text);
+            return false;
+        }
+        table_fit_name(&session->table, webhook->name);
+    }
+    return true;
+}
+
+bool session_open(struct session *session, const struct options *options) {
+    struct mistake mistake;
+    bb_error error = BB_ERROR_INIT;
+    *session = (struct session){.options = options};
+    table_start(&session->table, stdout);
+    if (!config_load(options->config_path, &session->config, &mistake)) {
+        complain("%s", mistake.text);
+        return false;
+    }
+    if (bb_dispatcher_new(&session->config.options, &session->dispatcher, &error) != BB_OK) {
+        complain("%s", error.text);
+        return false;
+    }
+    return add_webhooks(session, &error);
+}
+
+void session_close(struct session *session) {
+    bb_dispatcher_free(session->dispatcher);
+    config_free(&session->config);
+}
+
+void session_tell_report(struct session *session, const bb_report *report, unsigned long line) {
+    progress_hide(&session->progress);
+    for (size_t i = 0; i < bb_report_count(report); i++) {
+        const bb_attempt_report *row = bb_report_row(report, i);
+        session->tally.verdicts[row->outcome->verdict]++;
+        if (session->options->json)
+            json_output_delivery(stdout, row);
+        else
+            table_row(&session->table, row, line);
+    }
+    session_flush(session);
+}
+
+void session_flush(struct session *session) {
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return;
+    if (!session->output_lost)
+        complain("standard output: %s", strerror(errno));
+    session->output_lost = true;
+}
+
+static bool all_delivered(const struct tally *tally) {
+    return tally->failed + tally->bad_lines + tally->verdicts[BB_RETRY] + tally->verdicts[BB_DEAD] +
+               tally->verdicts[BB_UNKNOWN] ==
+           0;
+}
+
+int session_finish(struct session *session) {
+    if (!session->options->json && session->options->mode != MODE_DRY_RUN)
+        table_summary(&session->table, &session->tally);
+    session_flush(session);
+    return all_delivered(&session->tally) && !session->output_lost ? EXIT_DELIVERED
+                                                                   : EXIT_UNDELIVERED;
+}

@@ -1,0 +1,35 @@
+/* What one run has at hand: the configuration, a dispatcher that holds its
+ * webhooks, and the outputs. */
+#ifndef BB_NOTIFY_SESSION_H
+#define BB_NOTIFY_SESSION_H
+
+#include "config.h"
+#include "options.h"
+#include "progress.h"
+#include "table.h"
+#include "tally.h"
+
+struct session {
+    const struct options *options;
+    struct config config;
+    bb_dispatcher *dispatcher;
+    struct table table; /* unless JSON is asked for */
+    struct progress progress;
+    struct tally tally;
+    bool output_lost; /* standard output takes no more */
+};
+
+/* False if the configuration is wrong, which is told then. Close in either case. */
+bool session_open(struct session *session, const struct options *options);
+void session_close(struct session *session);
+
+/* Prints and counts the rows of a report. `line` is the event's, 0 for none. */
+void session_tell_report(struct session *session, const bb_report *report, unsigned long line);
+
+/* To be called when something was printed: finds out whether it could be. */
+void session_flush(struct session *session);
+
+/* Sums up, and returns the program's exit code. */
+int session_finish(struct session *session);
+
+#endif

@@ -1,0 +1,27 @@
+/* Deliveries for people to read: a row for each, and a line that sums up. */
+#ifndef BB_NOTIFY_TABLE_H
+#define BB_NOTIFY_TABLE_H
+
+#include "tally.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct table {
+    FILE *out;
+    size_t name_width;
+    bool colours;
+    bool begun; /* the heading is printed */
+};
+
+/* Colours only on a terminal, and not where NO_COLOR is set. */
+void table_start(struct table *table, FILE *out);
+
+/* Makes the column wide enough for `name`, within reason. Before the first row. */
+void table_fit_name(struct table *table, const char *name);
+
+/* `line` is the event's in its file; 0: it has none. */
+void table_row(struct table *table, const bb_attempt_report *row, unsigned long line);
+void table_summary(struct table *table, const struct tally *tally);
+
+#endif

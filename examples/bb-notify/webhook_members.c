@@ -1,0 +1,138 @@
+#include "webhook_members.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+/* The number of a name; 0 for a name that there is not. */
+typedef unsigned (*name_number)(const char *name);
+
+static unsigned activity_number(const char *name) {
+    return (unsigned)bb_activity_from_name(name);
+}
+
+static unsigned issue_status_number(const char *name) {
+    return (unsigned)bb_issue_status_from_name(name);
+}
+
+static unsigned type_number(const char *name) {
+    return (unsigned)bb_type_from_name(name);
+}
+
+static unsigned language_number(const char *name) {
+    return (unsigned)bb_language_from_name(name);
+}
+
+static unsigned level_number(const char *name) {
+    return (unsigned)bb_level_from_name(name);
+}
+
+static bool read_number(const cJSON *value, name_number number_of, unsigned *number,
+                        struct mistake *mistake) {
+    const char *name;
+    if (!read_text(value, &name, mistake))
+        return false;
+    *number = number_of(name);
+    return *number != 0 || mistaken(mistake, "\"%s\" is not known", name);
+}
+
+static bool read_type(const cJSON *value, void *field, struct mistake *mistake) {
+    unsigned number = 0;
+    bool known = read_number(value, type_number, &number, mistake);
+    *(bb_type *)field = (bb_type)number;
+    return known;
+}
+
+static bool read_language(const cJSON *value, void *field, struct mistake *mistake) {
+    unsigned number = 0;
+    bool known = read_number(value, language_number, &number, mistake);
+    *(bb_language *)field = (bb_language)number;
+    return known;
+}
+
+static bool read_level(const cJSON *value, void *field, struct mistake *mistake) {
+    unsigned number = 0;
+    bool known = read_number(value, level_number, &number, mistake);
+    *(bb_level *)field = (bb_level)number;
+    return known;
+}
+
+static bool read_set(const cJSON *list, name_number number_of, uint32_t *set,
+                     struct mistake *mistake) {
+    const cJSON *value;
+    unsigned bit;
+    *set = 0;
+    cJSON_ArrayForEach(value, list) {
+        if (!read_number(value, number_of, &bit, mistake))
+            return false;
+        *set |= bit;
+    }
+    return true;
+}
+
+/* An empty list is a wish too: it matches nothing. */
+static bool read_activities(const cJSON *value, void *field, struct mistake *mistake) {
+    uint32_t *set = field;
+    if (cJSON_IsArray(value))
+        return read_set(value, activity_number, set, mistake);
+    *set = BB_ACTIVITY_ALL;
+    return (cJSON_IsString(value) && strcmp(value->valuestring, "all") == 0) ||
+           mistaken(mistake, "must be a list of activity types, or \"all\"");
+}
+
+/* For the library an empty set here means any, which no one means by []. */
+static bool is_filled_list(const cJSON *value, struct mistake *mistake) {
+    return (cJSON_IsArray(value) && value->child) ||
+           mistaken(mistake, "must be a list of at least one; leave it out for any");
+}
+
+static bool read_issue_statuses(const cJSON *value, void *field, struct mistake *mistake) {
+    return is_filled_list(value, mistake) && read_set(value, issue_status_number, field, mistake);
+}
+
+/* `field` is the whole webhook: the list and its count are two members of it. */
+static bool read_issue_types(const cJSON *value, void *field, struct mistake *mistake) {
+    bb_webhook *webhook = field;
+    const cJSON *element;
+    if (!is_filled_list(value, mistake))
+        return false;
+    const char **types = calloc((size_t)cJSON_GetArraySize(value), sizeof *types);
+    if (!types)
+        return mistaken(mistake, "out of memory");
+    webhook->issue_types = types;
+    cJSON_ArrayForEach(element, value) {
+        if (!read_text(element, &types[webhook->issue_type_count], mistake))
+            return false;
+        webhook->issue_type_count++;
+    }
+    return true;
+}
+
+#define AT(field) offsetof(bb_webhook, field)
+
+static const struct member members[] = {
+    {"id", read_filled_text, AT(id), false},
+    {"name", read_filled_text, AT(name), true},
+    {"project_id", read_integer, AT(project_id), false},
+    {"type", read_type, AT(type), true},
+    {"url", read_filled_text, AT(url), true},
+    {"activities", read_activities, AT(activities), true},
+    {"secret", read_text, AT(secret), false},
+    {"language", read_language, AT(language), false},
+    {"enabled", read_opposite_flag, AT(disabled), false},
+    {"min_level", read_level, AT(min_level), false},
+    {"issue_statuses", read_issue_statuses, AT(issue_statuses), false},
+    {"issue_types", read_issue_types, 0, false},
+    {"allow_any_2xx", read_flag, AT(allow_any_2xx), false},
+    {"teams_connector", read_flag, AT(teams_connector), false},
+    {"dingtalk_action_card", read_flag, AT(dingtalk_action_card), false},
+};
+
+bool webhook_read(const cJSON *json, bb_webhook *webhook, struct mistake *mistake) {
+    return members_read(json, members, LENGTH(members), webhook, mistake);
+}
+
+void webhook_clear(bb_webhook *webhook) {
+    free((void *)webhook->issue_types);
+}

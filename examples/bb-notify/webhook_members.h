@@ -1,0 +1,14 @@
+/* One webhook of the configuration file. */
+#ifndef BB_NOTIFY_WEBHOOK_MEMBERS_H
+#define BB_NOTIFY_WEBHOOK_MEMBERS_H
+
+#include "members.h"
+
+#include <bb_webhook.h>
+
+/* Reads `json` over what `webhook` holds already. Strings are borrowed from the
+ * JSON; the list of issue types is the webhook's: free it with webhook_clear. */
+bool webhook_read(const cJSON *json, bb_webhook *webhook, struct mistake *mistake);
+void webhook_clear(bb_webhook *webhook);
+
+#endif

@@ -1,0 +1,457 @@
+/*
+ * What the library costs, as ratios measured side by side in one run.
+ *
+ *   bench [rounds] [requests a round]      (default 7 rounds of 3000)
+ *
+ * (a) a bare libcurl loop: one reused easy handle posts the same bytes again and again;
+ * (b) bb_webhook_post: a different event each time, one matching webhook.
+ * Both post to the same receiver, a process of its own on loopback, in turn, round by round;
+ * medians are printed. CPU is the sender's, user and system.
+ */
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+#include <curl/curl.h>
+#include <microhttpd.h>
+
+#include "api/registry.h"
+#include "event/message.h"
+
+enum { MAX_ROUNDS = 101, RENDERS = 20000 };
+
+/* ---- the receiver ---- */
+
+static enum MHD_Result answer(void *user, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *data,
+                              size_t *size, void **state) {
+    static int seen;
+    (void)user, (void)method, (void)version, (void)data;
+    if (!*state || *size) {
+        *state = &seen;
+        *size = 0;
+        return MHD_YES;
+    }
+    const char *body =
+        strncmp(url, "/services/", 10) == 0 ? "ok" : "{\"code\":0,\"message\":\"ok\"}";
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        strlen(body), (void *)(uintptr_t)body, MHD_RESPMEM_PERSISTENT);
+    enum MHD_Result result = MHD_queue_response(connection, 200, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static void serve(int port_pipe) {
+    struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL,
+                                                 answer, NULL, MHD_OPTION_END);
+    if (!daemon)
+        _exit(1);
+    uint16_t port = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+    if (write(port_pipe, &port, sizeof port) != sizeof port)
+        _exit(1);
+    for (;;)
+        pause();
+}
+
+static pid_t start_receiver(unsigned *port) {
+    int ends[2];
+    uint16_t got = 0;
+    if (pipe(ends) != 0)
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0)
+        serve(ends[1]);
+    close(ends[1]);
+    bool ok = pid > 0 && read(ends[0], &got, sizeof got) == sizeof got;
+    close(ends[0]);
+    *port = got;
+    return ok ? pid : -1;
+}
+
+/* ---- figures ---- */
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double cpu_s(void) {
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static int compare(const void *a, const void *b) {
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static double median(double *values, size_t n) {
+    qsort(values, n, sizeof *values, compare);
+    return values[n / 2];
+}
+
+struct figures {
+    double rate[MAX_ROUNDS];
+    double cpu_us[MAX_ROUNDS];
+};
+
+/* ---- the event, different each time ---- */
+
+struct sample {
+    bb_event event;
+    bb_issue issue;
+    bb_project project;
+    bb_task task;
+    bb_user creator;
+    char name[64];
+    char detail[512];
+};
+
+static void sample_init(struct sample *s) {
+    memset(s, 0, sizeof *s);
+    bb_struct_init(&s->event, sizeof s->event);
+    bb_struct_init(&s->issue, sizeof s->issue);
+    bb_struct_init(&s->project, sizeof s->project);
+    bb_struct_init(&s->task, sizeof s->task);
+    bb_struct_init(&s->creator, sizeof s->creator);
+    s->event.activity = BB_TASK_STATUS_UPDATE;
+    s->event.link = "https://bb.example.com/projects/shop/issues/101";
+    s->event.created_ts = 1700000000;
+    s->event.issue = &s->issue;
+    s->event.project = &s->project;
+    s->event.task = &s->task;
+    s->event.creator = &s->creator;
+    s->issue.name = s->name;
+    s->issue.status = BB_ISSUE_OPEN;
+    s->issue.type = "bb.issue.database.schema.update";
+    s->issue.description =
+        "Orders are looked up by customer all day long, and the table is scanned each time. This "
+        "adds the index that the query planner has been asking for since the spring.";
+    s->project.id = 7;
+    s->project.name = "Shop";
+    s->task.id = 3;
+    s->task.name = "Create index on prod.orders";
+    s->task.old_status = BB_TASK_RUNNING;
+    s->task.status = BB_TASK_FAILED;
+    s->task.detail = s->detail;
+    s->creator.id = 42;
+    s->creator.name = "Alice Martin";
+}
+
+static void sample_next(struct sample *s, unsigned number) {
+    s->issue.id = number;
+    snprintf(s->name, sizeof s->name, "Add index to orders, take %u", number);
+    snprintf(s->detail, sizeof s->detail,
+             "ERROR: could not create unique index \"orders_customer_idx\" (SQLSTATE 23505), "
+             "attempt %u: Key (customer_id)=(%u) is duplicated. The statement was rolled back.",
+             number, number * 7);
+}
+
+/* ---- (a) and (b) ---- */
+
+static size_t ignore(char *data, size_t size, size_t count, void *user) {
+    (void)data, (void)user;
+    return size * count;
+}
+
+struct bare {
+    CURL *easy;
+    struct curl_slist *headers;
+    const char *body;
+    size_t length;
+};
+
+static bool bare_init(struct bare *bare, const bb_request *request) {
+    bare->body = bb_request_body(request, BB_REAL, &bare->length);
+    bare->easy = curl_easy_init();
+    for (size_t i = 0; i < bb_request_header_count(request); i++) {
+        char line[512];
+        snprintf(line, sizeof line, "%s: %s", bb_request_header_name(request, i),
+                 bb_request_header_value(request, i, BB_REAL));
+        bare->headers = curl_slist_append(bare->headers, line);
+    }
+    curl_easy_setopt(bare->easy, CURLOPT_URL, bb_request_url(request, BB_REAL));
+    curl_easy_setopt(bare->easy, CURLOPT_HTTPHEADER, bare->headers);
+    curl_easy_setopt(bare->easy, CURLOPT_POSTFIELDS, bare->body);
+    curl_easy_setopt(bare->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)bare->length);
+    curl_easy_setopt(bare->easy, CURLOPT_WRITEFUNCTION, ignore);
+    curl_easy_setopt(bare->easy, CURLOPT_NOSIGNAL, 1L);
+    return bare->easy != NULL;
+}
+
+static bool bare_run(struct bare *bare, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        if (curl_easy_perform(bare->easy) != CURLE_OK)
+            return false;
+    return true;
+}
+
+static bool post_run(bb_dispatcher *d, struct sample *sample, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        bb_report *report = NULL;
+        sample_next(sample, i);
+        if (bb_webhook_post(d, &sample->event, NULL, &report, NULL) != BB_OK)
+            return false;
+        bool delivered = bb_report_count(report) == 1 && bb_report_undelivered(report) == 0;
+        bb_report_free(report);
+        if (!delivered)
+            return false;
+    }
+    return true;
+}
+
+static void note(struct figures *figures, unsigned round, unsigned count, double wall, double cpu) {
+    figures->rate[round] = count / wall;
+    figures->cpu_us[round] = cpu * 1e6 / count;
+}
+
+static bool measure(struct bare *bare, bb_dispatcher *d, unsigned rounds, unsigned count,
+                    struct figures *a, struct figures *b, double *ratios) {
+    struct sample sample;
+    sample_init(&sample);
+    if (!bare_run(bare, 200) || !post_run(d, &sample, 200))
+        return false;
+    for (unsigned round = 0; round < rounds; round++) {
+        double t0 = now_s(), c0 = cpu_s();
+        if (!bare_run(bare, count))
+            return false;
+        double t1 = now_s(), c1 = cpu_s();
+        if (!post_run(d, &sample, count))
+            return false;
+        double t2 = now_s(), c2 = cpu_s();
+        note(a, round, count, t1 - t0, c1 - c0);
+        note(b, round, count, t2 - t1, c2 - c1);
+        ratios[round] = b->rate[round] / a->rate[round];
+    }
+    return true;
+}
+
+/* ---- the work without the network ---- */
+
+/* Filter, render, sign and judge, as hosts with an HTTP stack of their own call them. */
+static double prepare_us(const bb_options *options, const bb_webhook *webhook) {
+    struct sample sample;
+    bb_outcome outcome = BB_OUTCOME_INIT;
+    bb_response response = BB_RESPONSE_INIT;
+    sample_init(&sample);
+    response.http_status = 200;
+    response.body = webhook->type == BB_SLACK ? "ok" : "{\"code\":0,\"message\":\"ok\"}";
+    response.body_length = strlen(response.body);
+    double start = now_s();
+    for (unsigned i = 0; i < RENDERS; i++) {
+        bb_request *request = NULL;
+        sample_next(&sample, i);
+        if (bb_webhook_matches(webhook, &sample.event, NULL) != 1 ||
+            bb_webhook_prepare(options, webhook, &sample.event, NULL, &request, NULL) != BB_OK ||
+            bb_webhook_judge(webhook, &response, 0, &outcome, NULL) != BB_OK)
+            return -1;
+        bb_request_free(request);
+    }
+    return (now_s() - start) * 1e6 / RENDERS;
+}
+
+static cJSON *copy_tree(const cJSON *from) {
+    cJSON *to = cJSON_IsObject(from)   ? cJSON_CreateObject()
+                : cJSON_IsArray(from)  ? cJSON_CreateArray()
+                : cJSON_IsString(from) ? cJSON_CreateString(from->valuestring)
+                : cJSON_IsNumber(from) ? cJSON_CreateNumber(from->valuedouble)
+                : cJSON_IsBool(from)   ? cJSON_CreateBool(cJSON_IsTrue(from))
+                                       : cJSON_CreateNull();
+    for (const cJSON *child = from->child; child; child = child->next) {
+        if (child->string)
+            cJSON_AddItemToObject(to, child->string, copy_tree(child));
+        else
+            cJSON_AddItemToArray(to, copy_tree(child));
+    }
+    return to;
+}
+
+/* The same tree built by cJSON's ordinary calls, and printed. */
+static double cjson_us(const char *body) {
+    cJSON *tree = cJSON_Parse(body);
+    double start = now_s();
+    for (unsigned i = 0; i < RENDERS; i++) {
+        cJSON *copy = copy_tree(tree);
+        char *text = cJSON_PrintUnformatted(copy);
+        cJSON_Delete(copy);
+        free(text);
+    }
+    double us = (now_s() - start) * 1e6 / RENDERS;
+    cJSON_Delete(tree);
+    return us;
+}
+
+/* Message and body of a different event each time. */
+static double render_us(const bb_webhook *webhook, size_t *length) {
+    const struct bb_endpoint *endpoint = bb_endpoint_of(webhook->type);
+    struct sample sample;
+    sample_init(&sample);
+    double start = now_s();
+    for (unsigned i = 0; i < RENDERS; i++) {
+        struct bb_message message;
+        struct bb_arena arena;
+        struct bb_cuts cuts;
+        struct bb_buf body;
+        sample_next(&sample, i);
+        bb_arena_init(&arena, &bb_mem_default);
+        bb_buf_init(&body, &bb_mem_default, endpoint->body_max);
+        if (!bb_message_make(&message, &arena, &sample.event, BB_ENGLISH) ||
+            !bb_endpoint_render(endpoint, &message, webhook, &body, &cuts))
+            return -1;
+        *length = body.length;
+        bb_buf_free(&body);
+        bb_arena_free(&arena);
+    }
+    return (now_s() - start) * 1e6 / RENDERS;
+}
+
+static bool bench_rendering(const bb_options *options, const bb_webhook *slack) {
+    double ours[MAX_ROUNDS], bare[MAX_ROUNDS], ratios[MAX_ROUNDS];
+    enum { ROUNDS = 7 };
+    size_t length = 0;
+    struct sample sample;
+    bb_request *request;
+    sample_init(&sample);
+    sample_next(&sample, 1);
+    if (bb_webhook_prepare(options, slack, &sample.event, NULL, &request, NULL) != BB_OK)
+        return false;
+    for (int i = 0; i < ROUNDS; i++) {
+        ours[i] = render_us(slack, &length);
+        bare[i] = cjson_us(bb_request_body(request, BB_REAL, NULL));
+        ratios[i] = ours[i] / bare[i];
+    }
+    bb_request_free(request);
+    printf("\nrendering a Slack task event (%zu bytes)\n"
+           "  bb_webhook %6.2f us    bare cJSON build and print %6.2f us    ratio %.2f (<= 1.5)\n",
+           length, median(ours, ROUNDS), median(bare, ROUNDS), median(ratios, ROUNDS));
+    return true;
+}
+
+/* ---- matching ---- */
+
+static bool add_hooks(struct bb_registry *registry, const bb_options *options, unsigned count) {
+    struct bb_settings settings;
+    bb_settings_read(&settings, options, NULL);
+    for (unsigned i = 0; i < count; i++) {
+        char name[32];
+        struct bb_hook *hook;
+        bb_webhook webhook = BB_WEBHOOK_INIT;
+        snprintf(name, sizeof name, "room %u", i);
+        webhook.name = name;
+        webhook.type = BB_CUSTOM;
+        webhook.url = "https://example.com/hook";
+        webhook.activities = BB_ACTIVITY_ALL;
+        webhook.project_id = 1 + i % (count < 10 ? 1 : count / 10);
+        if (bb_hook_new(&bb_mem_default, &settings.policy, &webhook, &hook, NULL) != BB_OK ||
+            bb_registry_add(registry, hook, NULL) != BB_OK)
+            return false;
+    }
+    return true;
+}
+
+static bool bench_matching(const bb_options *options, unsigned count) {
+    enum { LOOKUPS = 200000 };
+    struct bb_registry *registry = bb_registry_new(&bb_mem_default);
+    struct sample sample;
+    size_t found = 0;
+    sample_init(&sample);
+    if (!registry || !add_hooks(registry, options, count))
+        return false;
+    double start = now_s();
+    for (unsigned i = 0; i < LOOKUPS; i++) {
+        struct bb_hooks hooks;
+        sample.project.id = 1 + i % (count / 10);
+        if (bb_registry_list(registry, &sample.event, &hooks, NULL) != BB_OK)
+            return false;
+        found += hooks.count;
+        bb_hooks_free(&hooks);
+    }
+    double us = (now_s() - start) * 1e6 / LOOKUPS;
+    printf("  %7u webhooks, %6u projects: %6.2f us a look-up of %.1f matches\n", count, count / 10,
+           us, (double)found / LOOKUPS);
+    bb_registry_free(registry);
+    return true;
+}
+
+/* ---- the whole post ---- */
+
+static bool bench_posts(const bb_options *options, const bb_webhook *webhook, unsigned rounds,
+                        unsigned count, double wanted) {
+    static struct figures a, b;
+    double ratios[MAX_ROUNDS];
+    bb_dispatcher *d = NULL;
+    bb_request *request = NULL;
+    struct bare bare = {0};
+    struct sample sample;
+    sample_init(&sample);
+    sample_next(&sample, 1);
+    bool ok = bb_dispatcher_new(options, &d, NULL) == BB_OK &&
+              bb_dispatcher_add(d, webhook, NULL) == BB_OK &&
+              bb_webhook_prepare(options, webhook, &sample.event, NULL, &request, NULL) == BB_OK &&
+              bare_init(&bare, request) && measure(&bare, d, rounds, count, &a, &b, ratios);
+    if (ok)
+        printf(
+            "%-7s (a) bare loop  %8.0f/s %6.1f us CPU    (b) bb_webhook_post %8.0f/s %6.1f us CPU"
+            "    (b)/(a) %.2f (>= %.2f)\n        filter, render, sign, judge alone: %.2f us\n",
+            bb_type_name(webhook->type), median(a.rate, rounds), median(a.cpu_us, rounds),
+            median(b.rate, rounds), median(b.cpu_us, rounds), median(ratios, rounds), wanted,
+            prepare_us(options, webhook));
+    curl_easy_cleanup(bare.easy);
+    curl_slist_free_all(bare.headers);
+    bb_request_free(request);
+    bb_dispatcher_free(d);
+    return ok;
+}
+
+static bool run(unsigned port, unsigned rounds, unsigned count) {
+    bb_options options = BB_OPTIONS_INIT;
+    bb_webhook slack = BB_WEBHOOK_INIT, custom = BB_WEBHOOK_INIT;
+    char slack_url[128], custom_url[128];
+    options.insecure_allow_http = options.insecure_allow_private_addresses = 1;
+    snprintf(slack_url, sizeof slack_url, "http://127.0.0.1:%u/services/T0/B0/bench", port);
+    snprintf(custom_url, sizeof custom_url, "http://127.0.0.1:%u/hooks/bench", port);
+    slack.name = "slack", slack.type = BB_SLACK, slack.url = slack_url;
+    custom.name = "custom", custom.type = BB_CUSTOM, custom.url = custom_url;
+    custom.secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    slack.activities = custom.activities = BB_ACTIVITY_ALL;
+    slack.allow_any_host = 1;
+    printf("%u rounds of %u posts, one connection, receiver in a process of its own\n\n", rounds,
+           count);
+    return bench_posts(&options, &custom, rounds, count, 0.85) &&
+           bench_posts(&options, &slack, rounds, count, 0.80) &&
+           bench_rendering(&options, &slack) &&
+           printf("\nmatching (10 webhooks a project)\n") > 0 && bench_matching(&options, 100) &&
+           bench_matching(&options, 10000) && bench_matching(&options, 100000);
+}
+
+static unsigned argument(int argc, char **argv, int index, unsigned usual, unsigned most) {
+    long value = argc > index ? strtol(argv[index], NULL, 10) : (long)usual;
+    return value > 0 && value <= (long)most ? (unsigned)value : usual;
+}
+
+int main(int argc, char **argv) {
+    unsigned rounds = argument(argc, argv, 1, 7, MAX_ROUNDS);
+    unsigned count = argument(argc, argv, 2, 3000, 1000000);
+    unsigned port = 0;
+    pid_t receiver = start_receiver(&port);
+    if (receiver < 0) {
+        fputs("bench: the receiver did not start\n", stderr);
+        return 1;
+    }
+    bool ok = run(port, rounds, count);
+    kill(receiver, SIGTERM);
+    waitpid(receiver, NULL, 0);
+    if (!ok)
+        fputs("bench: a post failed\n", stderr);
+    return ok ? 0 : 1;
+}
