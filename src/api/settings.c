@@ -7,18 +7,6 @@ static int64_t system_clock(void *user) {
     return bb_clock_wall_ms();
 }
 
-int bb_allocator_read(bb_allocator *mem, const bb_allocator *allocator, bb_error *error) {
-    *mem = bb_mem_default;
-    if (!allocator)
-        return BB_OK;
-    int code = bb_struct_read(mem, sizeof *mem, allocator, "allocator", error);
-    if (code)
-        return code;
-    if (!mem->alloc || !mem->resize || !mem->free)
-        return bb_fail(error, BB_ERR_ARGUMENT, "allocator: alloc, resize or free is NULL");
-    return BB_OK;
-}
-
 static void fill_in(uint32_t *value, uint32_t usual) {
     if (*value == 0)
         *value = usual;

@@ -15,9 +15,6 @@ struct bb_settings {
 /* `options` may be NULL. */
 int bb_settings_read(struct bb_settings *settings, const bb_options *options, bb_error *error);
 
-/* A checked copy of `allocator`, or the default one for NULL. */
-int bb_allocator_read(bb_allocator *mem, const bb_allocator *allocator, bb_error *error);
-
 int64_t bb_settings_now_ms(const struct bb_settings *settings);
 
 void bb_settings_log(const struct bb_settings *settings, bb_level level, const char *text);

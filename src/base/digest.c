@@ -31,6 +31,15 @@ bool bb_hmac_sha256(const void *key, size_t key_length, const void *data, size_t
     return HMAC(get_sha256(), key, (int)key_length, data, length, out, NULL) != NULL;
 }
 
+bool bb_hmac_sha256_base64(const void *key, size_t key_length, const void *data, size_t length,
+                           char out[BB_BASE64_SHA256_SIZE]) {
+    unsigned char digest[BB_SHA256_SIZE];
+    if (!bb_hmac_sha256(key, key_length, data, length, digest))
+        return false;
+    bb_base64_encode(digest, sizeof digest, out);
+    return true;
+}
+
 void bb_base64_encode(const unsigned char *data, size_t length, char *out) {
     EVP_EncodeBlock((unsigned char *)out, data, (int)length);
 }
@@ -38,12 +47,19 @@ void bb_base64_encode(const unsigned char *data, size_t length, char *out) {
 /* Unpadded text, up to what OpenSSL's block decoder wants: a multiple of four. */
 enum { MAX_TEXT = 1024 };
 
+/* The length without padding, or 0 for what is not base64: OpenSSL lets blanks and
+ * padding in the middle pass. */
+static size_t unpadded_length(const char *text) {
+    size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    size_t padding = strspn(text + n, "=");
+    bool is_whole = text[n + padding] == '\0' && n % 4 != 1;
+    return is_whole && (padding == 0 || (padding <= 2 && (n + padding) % 4 == 0)) ? n : 0;
+}
+
 int bb_base64_decode(const char *text, unsigned char *out, size_t size) {
     unsigned char padded[MAX_TEXT + 4], decoded[MAX_TEXT];
-    size_t n = strlen(text);
-    while (n > 0 && text[n - 1] == '=')
-        n--;
-    if (n > MAX_TEXT || n % 4 == 1 || strlen(text) - n > 2 || strspn(text, " \t\r\n"))
+    size_t n = unpadded_length(text);
+    if (n > MAX_TEXT || (n == 0 && *text))
         return -1;
     memcpy(padded, text, n);
     size_t padding = (4 - n % 4) % 4;

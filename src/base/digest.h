@@ -15,6 +15,9 @@ bool bb_sha256(const void *data, size_t length, unsigned char out[BB_SHA256_SIZE
 bool bb_hmac_sha256(const void *key, size_t key_length, const void *data, size_t length,
                     unsigned char out[BB_SHA256_SIZE]);
 
+bool bb_hmac_sha256_base64(const void *key, size_t key_length, const void *data, size_t length,
+                           char out[BB_BASE64_SHA256_SIZE]);
+
 /* Standard base64 with padding; `out` needs 4 * ((length + 2) / 3) + 1 bytes. */
 void bb_base64_encode(const unsigned char *data, size_t length, char *out);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 
 int bb_fail(bb_error *error, bb_code code, const char *format, ...) {
@@ -72,5 +73,17 @@ int bb_struct_write(void *out, const void *in, size_t size, const char *type, bb
     size_t head = sizeof claimed, most = claimed < size ? claimed : size;
     memcpy((char *)out + head, (const char *)in + head, most - head);
     memset((char *)out + most, 0, claimed - most);
+    return BB_OK;
+}
+
+int bb_allocator_read(bb_allocator *mem, const bb_allocator *allocator, bb_error *error) {
+    *mem = bb_mem_default;
+    if (!allocator)
+        return BB_OK;
+    int code = bb_struct_read(mem, sizeof *mem, allocator, "allocator", error);
+    if (code)
+        return code;
+    if (!mem->alloc || !mem->resize || !mem->free)
+        return bb_fail(error, BB_ERR_ARGUMENT, "allocator: alloc, resize or free is NULL");
     return BB_OK;
 }

@@ -21,4 +21,7 @@ int bb_struct_read(void *out, size_t size, const void *in, const char *type, bb_
  * caller's struct_size has room for, and leaves struct_size as it is. */
 int bb_struct_write(void *out, const void *in, size_t size, const char *type, bb_error *error);
 
+/* A checked copy of `allocator`, or the default one for NULL. */
+int bb_allocator_read(bb_allocator *mem, const bb_allocator *allocator, bb_error *error);
+
 #endif

@@ -39,7 +39,8 @@ static void to_lower(const char *text) {
         *c = (char)tolower((unsigned char)*c);
 }
 
-static const char *unwanted_part(CURLU *handle) {
+/* BB_ERR_URL with the reason when the URL has a part that it must not have. */
+static int refuse_parts(CURLU *handle, const char **why) {
     static const struct {
         CURLUPart part;
         const char *why;
@@ -51,10 +52,21 @@ static const char *unwanted_part(CURLU *handle) {
         char *text = NULL;
         CURLUcode rc = curl_url_get(handle, parts[i].part, &text, 0);
         curl_free(text);
-        if (rc == CURLUE_OK)
-            return parts[i].why;
+        if (rc == CURLUE_OUT_OF_MEMORY)
+            return BB_ERR_NO_MEMORY;
+        if (rc == CURLUE_OK) {
+            *why = parts[i].why;
+            return BB_ERR_URL;
+        }
     }
-    return NULL;
+    return BB_OK;
+}
+
+static int check_scheme(const struct bb_url *url, const char **why) {
+    if (strcmp(url->scheme, "https") == 0 || strcmp(url->scheme, "http") == 0)
+        return BB_OK;
+    *why = "is neither https nor http";
+    return BB_ERR_URL;
 }
 
 static int get_parts(struct bb_arena *arena, CURLU *handle, struct bb_url *url) {
@@ -78,15 +90,10 @@ static int parse(struct bb_arena *arena, CURLU *handle, const char *text, struct
         *why = rc == CURLUE_UNSUPPORTED_SCHEME ? "is neither https nor http" : "is not a URL";
         return BB_ERR_URL;
     }
-    *why = unwanted_part(handle);
-    if (*why)
-        return BB_ERR_URL;
-    int code = get_parts(arena, handle, url);
-    if (code == BB_OK && strcmp(url->scheme, "https") != 0 && strcmp(url->scheme, "http") != 0) {
-        *why = "is neither https nor http";
-        return BB_ERR_URL;
-    }
-    return code;
+    int code = refuse_parts(handle, why);
+    if (code == BB_OK)
+        code = get_parts(arena, handle, url);
+    return code ? code : check_scheme(url, why);
 }
 
 int bb_url_parse(struct bb_arena *arena, const char *text, struct bb_url *url, const char **why) {

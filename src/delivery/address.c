@@ -17,15 +17,16 @@ static const struct range ranges_4[] = {
     {{203, 0, 113, 0}, 24}, {{224, 0, 0, 0}, 4},    {{240, 0, 0, 0}, 4},   {{168, 63, 129, 16}, 32},
 };
 static const struct range ranges_6[] = {
-    {{0x01, 0x00}, 64},             /* discard */
-    {{0x20, 0x01, 0x00, 0x00}, 23}, /* protocol assignments, Teredo among them */
-    {{0x20, 0x01, 0x0d, 0xb8}, 32}, /* documentation */
-    {{0x3f, 0xff}, 20},             /* documentation */
-    {{0x5f, 0x00}, 16},             /* segment routing */
-    {{0xfc, 0x00}, 7},              /* unique local */
-    {{0xfe, 0x80}, 10},             /* link-local */
-    {{0xfe, 0xc0}, 10},             /* site-local */
-    {{0xff, 0x00}, 8},              /* multicast */
+    {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48}, /* NAT64 of local use */
+    {{0x01, 0x00}, 64},                         /* discard */
+    {{0x20, 0x01, 0x00, 0x00}, 23},             /* protocol assignments, Teredo among them */
+    {{0x20, 0x01, 0x0d, 0xb8}, 32},             /* documentation */
+    {{0x3f, 0xff}, 20},                         /* documentation */
+    {{0x5f, 0x00}, 16},                         /* segment routing */
+    {{0xfc, 0x00}, 7},                          /* unique local */
+    {{0xfe, 0x80}, 10},                         /* link-local */
+    {{0xfe, 0xc0}, 10},                         /* site-local */
+    {{0xff, 0x00}, 8},                          /* multicast */
 };
 
 /* IPv6 prefixes that are followed, at `bits`, by an IPv4 address. */
@@ -69,9 +70,22 @@ static bool is_localhost(const char *host) {
            (n == tail || host[n - tail - 1] == '.');
 }
 
+/* "127.1." and the like: resolvers take them for addresses, libcurl's parser for
+ * names. No name has a last label that begins with a digit. */
+static bool is_dotted_number(const char *host) {
+    size_t n = strlen(host);
+    if (n < 2 || host[n - 1] != '.')
+        return false;
+    for (n--; n > 0 && host[n - 1] != '.'; n--)
+        continue;
+    return host[n] >= '0' && host[n] <= '9';
+}
+
 bool bb_address_host_is_private(const char *host) {
     unsigned char address[16];
     char inner[64];
+    if (is_dotted_number(host))
+        return true;
     if (inet_pton(AF_INET, host, address) == 1)
         return bb_address_is_private(address, 4);
     size_t n = strlen(host);

@@ -5,7 +5,7 @@
 #include "base/digest.h"
 #include "event/event_json.h"
 
-enum { ID_BYTES = 16, EVENT_MAX = 16 * 1024 * 1024 };
+enum { ID_BYTES = 16 };
 
 static const char *digest_id(struct bb_arena *arena, const char *prefix, const char *data,
                              size_t length) {
@@ -20,7 +20,7 @@ static const char *digest_id(struct bb_arena *arena, const char *prefix, const c
 const char *bb_identity_of_event(struct bb_arena *arena, const bb_event *event) {
     struct bb_buf json;
     const char *id = NULL;
-    bb_buf_init(&json, arena->mem, EVENT_MAX);
+    bb_buf_init(&json, arena->mem, BB_EVENT_JSON_MAX);
     if (bb_event_json(event, arena, &json))
         id = digest_id(arena, "evt_", json.data, json.length);
     bb_buf_free(&json);

@@ -120,16 +120,14 @@ static const char *configure(struct bb_arena *arena, const bb_webhook *webhook,
 /* The signature of "id.timestamp.body". */
 static const char *signature(struct bb_arena *arena, const char *secret, const char *id,
                              const char *timestamp, const char *body) {
-    unsigned char key[KEY_MAX], digest[BB_SHA256_SIZE];
+    unsigned char key[KEY_MAX];
     char encoded[BB_BASE64_SHA256_SIZE];
     const char *content = bb_arena_print(arena, "%s.%s.%s", id, timestamp, body);
     int length = decode_secret(secret, key);
     bool is_signed = content && length > 0 &&
-                     bb_hmac_sha256(key, (size_t)length, content, strlen(content), digest);
+                     bb_hmac_sha256_base64(key, (size_t)length, content, strlen(content), encoded);
     bb_wipe(key, sizeof key);
-    if (!is_signed)
-        return arena->failed = true, NULL;
-    bb_base64_encode(digest, sizeof digest, encoded);
+    arena->failed = arena->failed || !is_signed;
     return bb_arena_print(arena, "v1,%s", encoded);
 }
 

@@ -50,13 +50,6 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
 
 static const struct bb_escape markdown = {specials, escape_char};
 
-/* An entry of a list is one line. */
-static size_t escape_in_line(const char *begin, const char *at, char *out) {
-    return *at == '\n' ? bb_escape_put(out, " ") : escape_char(begin, at, out);
-}
-
-static const struct bb_escape one_line = {specials, escape_in_line};
-
 /* ---- render ---- */
 
 /* The only colour that phones show, too. */
@@ -67,7 +60,7 @@ static void add_facts(struct bb_render *r, struct bb_buf *text) {
     const struct bb_message *m = r->message;
     for (size_t i = 0; i < m->fact_count; i++) {
         const struct bb_fact *fact = &m->facts[i];
-        const char *value = bb_render_fact(r, fact, &one_line, name_limit, excerpt_limit);
+        const char *value = bb_render_fact_line(r, fact, &markdown, name_limit, excerpt_limit);
         bb_buf_text(text, i == 0 ? "\n\n" : "\n");
         bb_buf_text(text, bb_arena_print(r->arena, "- **%s**%s%s", fact->label,
                                          bb_word_colon(m->language), value));
@@ -192,13 +185,12 @@ static const char *configure(struct bb_arena *arena, const bb_webhook *webhook,
 /* base64(HMAC-SHA256(key = secret, message = "timestamp\nsecret")); the mirror
  * image of Feishu's. */
 static const char *signature(struct bb_arena *arena, const char *secret, const char *timestamp) {
-    unsigned char digest[BB_SHA256_SIZE];
     char encoded[BB_BASE64_SHA256_SIZE];
     const char *content = bb_arena_print(arena, "%s\n%s", timestamp, secret);
-    if (!content || !bb_hmac_sha256(secret, strlen(secret), content, strlen(content), digest))
-        return arena->failed = true, NULL;
-    bb_base64_encode(digest, sizeof digest, encoded);
-    return bb_arena_copy(arena, encoded, strlen(encoded));
+    if (content && bb_hmac_sha256_base64(secret, strlen(secret), content, strlen(content), encoded))
+        return bb_arena_copy(arena, encoded, strlen(encoded));
+    arena->failed = true;
+    return NULL;
 }
 
 static void sign(struct bb_request *request, const bb_webhook *webhook,

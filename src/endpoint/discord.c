@@ -135,7 +135,8 @@ static const char *webhook_path(const char *path) {
         return NULL;
     path += sizeof webhooks - 2;
     size_t id = strspn(path + 1, "0123456789");
-    return id > 0 && path[1 + id] == '/' && path[2 + id] ? path : NULL;
+    const char *token = path[1 + id] == '/' ? path + 2 + id : "";
+    return id > 0 && *token && !strchr(token, '/') ? path : NULL;
 }
 
 /* The pasted URL has no version and would mean v6, whose waits are milliseconds;

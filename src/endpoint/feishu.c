@@ -184,13 +184,12 @@ static const char *configure(struct bb_arena *arena, const bb_webhook *webhook,
 /* base64(HMAC-SHA256(key = "timestamp\nsecret", message = nothing)); the mirror
  * image of DingTalk's. */
 static const char *signature(struct bb_arena *arena, const char *secret, const char *timestamp) {
-    unsigned char digest[BB_SHA256_SIZE];
     char encoded[BB_BASE64_SHA256_SIZE];
     const char *key = bb_arena_print(arena, "%s\n%s", timestamp, secret);
-    if (!key || !bb_hmac_sha256(key, strlen(key), "", 0, digest))
-        return arena->failed = true, NULL;
-    bb_base64_encode(digest, sizeof digest, encoded);
-    return bb_arena_copy(arena, encoded, strlen(encoded));
+    if (key && bb_hmac_sha256_base64(key, strlen(key), "", 0, encoded))
+        return bb_arena_copy(arena, encoded, strlen(encoded));
+    arena->failed = true;
+    return NULL;
 }
 
 static void sign(struct bb_request *request, const bb_webhook *webhook,

@@ -28,8 +28,8 @@ static size_t spelled_byte(const char *at, char *byte) {
         return 3;
     if (at[0] == '\\' && strncmp(at + 1, "u00", 3) == 0 && hex_byte(at + 4, byte))
         return 6;
-    if (at[0] == '\\' && at[1] == '/') {
-        *byte = '/';
+    if (at[0] == '\\' && (at[1] == '/' || at[1] == '"' || at[1] == '\\')) {
+        *byte = at[1];
         return 2;
     }
     *byte = at[0];

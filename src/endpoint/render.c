@@ -21,6 +21,19 @@ const char *bb_render_fact(struct bb_render *r, const struct bb_fact *fact,
     return bb_render_fit(r, fact->name, fact->value, escape, fact->is_long ? excerpts : names);
 }
 
+const char *bb_render_one_line(struct bb_render *r, const char *text) {
+    return bb_text_flatten(bb_arena_copy(r->arena, text, strlen(text)));
+}
+
+const char *bb_render_fact_line(struct bb_render *r, const struct bb_fact *fact,
+                                const struct bb_escape *escape, struct bb_limit names,
+                                struct bb_limit excerpts) {
+    struct bb_fact line = *fact;
+    if (fact->is_long)
+        line.value = bb_render_one_line(r, fact->value);
+    return bb_render_fact(r, &line, escape, names, excerpts);
+}
+
 static char *repaired_line(struct bb_render *r, const char *text) {
     enum { LINE_MAX_BYTES = 1024 };
     bool cut = false;

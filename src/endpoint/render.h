@@ -24,6 +24,14 @@ const char *bb_render_fact(struct bb_render *r, const struct bb_fact *fact,
                            const struct bb_escape *escape, struct bb_limit names,
                            struct bb_limit excerpts);
 
+/* A copy of repaired `text` with its lines put together into one. */
+const char *bb_render_one_line(struct bb_render *r, const char *text);
+
+/* bb_render_fact on one line. */
+const char *bb_render_fact_line(struct bb_render *r, const struct bb_fact *fact,
+                                const struct bb_escape *escape, struct bb_limit names,
+                                struct bb_limit excerpts);
+
 /* One line, not escaped, at most 75 UTF-16 units (Slack's limit, the narrowest). */
 const char *bb_render_button(struct bb_render *r);
 

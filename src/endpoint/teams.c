@@ -46,13 +46,6 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
 
 static const struct bb_escape markdown = {specials, escape_char};
 
-/* A fact is one line. */
-static size_t escape_in_line(const char *begin, const char *at, char *out) {
-    return *at == '\n' ? bb_escape_put(out, " ") : escape_char(begin, at, out);
-}
-
-static const struct bb_escape one_line = {specials, escape_in_line};
-
 /* Between <at> and </at> the text must be the entity's, byte for byte. */
 static const unsigned char name_specials[256] = {['<'] = 1, ['>'] = 1, ['{'] = 1};
 
@@ -106,7 +99,7 @@ static void push_facts(struct bb_render *r) {
         bb_json_object(&r->json, NULL);
         bb_json_string(&r->json, "title", m->facts[i].label);
         bb_json_string(&r->json, "value",
-                       bb_render_fact(r, &m->facts[i], &one_line, name_limit, excerpt_limit));
+                       bb_render_fact_line(r, &m->facts[i], &markdown, name_limit, excerpt_limit));
         bb_json_end(&r->json);
     }
     bb_json_end(&r->json);

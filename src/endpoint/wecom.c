@@ -53,13 +53,6 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
 
 static const struct bb_escape markdown = {specials, escape_char};
 
-/* A colour ends with its line. */
-static size_t escape_in_line(const char *begin, const char *at, char *out) {
-    return *at == '\n' ? bb_escape_put(out, " ") : escape_char(begin, at, out);
-}
-
-static const struct bb_escape one_line = {specials, escape_in_line};
-
 /* ---- render ---- */
 
 /* Green, grey, orange: there are no others. */
@@ -101,7 +94,6 @@ struct part {
     const char *before;
     const char *text;
     const char *after;
-    const struct bb_escape *escape;
     size_t most;
 };
 
@@ -117,8 +109,8 @@ static void add_part(struct bb_render *r, struct bb_buf *out, size_t room,
     if (most > left - around)
         most = left - around;
     bb_buf_text(out, part->before);
-    bb_buf_text(out, bb_render_fit(r, part->name, part->text, part->escape,
-                                   (struct bb_limit){.bytes = most}));
+    bb_buf_text(
+        out, bb_render_fit(r, part->name, part->text, &markdown, (struct bb_limit){.bytes = most}));
     bb_buf_text(out, part->after);
 }
 
@@ -129,7 +121,6 @@ static void add_heading(struct bb_render *r, struct bb_buf *out, size_t room) {
                                  colors[r->message->level], marks[r->message->level]),
         .text = r->message->title,
         .after = "",
-        .escape = &one_line,
         .most = TITLE_MAX,
     };
     add_part(r, out, room, &part);
@@ -144,7 +135,6 @@ static void add_description(struct bb_render *r, struct bb_buf *out, size_t room
         .before = "\n> ",
         .text = m->description,
         .after = "",
-        .escape = &markdown,
         .most = m->fact_count > 0 ? left / 2 : left,
     };
     if (m->description && *m->description)
@@ -160,9 +150,8 @@ static void add_fact(struct bb_render *r, struct bb_buf *out, size_t room,
         .before =
             bb_arena_print(r->arena, "\n%s%s<font color=\"%s\">", fact->label,
                            bb_word_colon(m->language), is_status ? colors[m->level] : "comment"),
-        .text = fact->value,
+        .text = bb_render_one_line(r, fact->value),
         .after = "</font>",
-        .escape = &one_line,
         .most = fact->is_long ? EXCERPT_MAX : NAME_MAX_BYTES,
     };
     if (fact->is_cut)

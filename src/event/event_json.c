@@ -228,10 +228,10 @@ static int read_event(struct bb_event_doc *doc, bb_error *error) {
 
 int bb_event_parse(const bb_allocator *allocator, const char *json, size_t length,
                    bb_event_doc **document, bb_error *error) {
-    bb_allocator mem = bb_mem_default;
+    bb_allocator mem;
     if (!json || !document)
         return bb_fail(error, BB_ERR_ARGUMENT, "json or document is NULL");
-    int code = allocator ? bb_struct_read(&mem, sizeof mem, allocator, "allocator", error) : BB_OK;
+    int code = bb_allocator_read(&mem, allocator, error);
     if (code)
         return code;
     struct bb_event_doc *doc = bb_mem_zalloc(&mem, sizeof *doc);
@@ -279,68 +279,72 @@ static const char *name_of(enum kind kind, int value) {
     return bb_stage_status_name((bb_stage_status)value);
 }
 
-static void print_text(struct bb_json *json, struct bb_arena *arena, const char *name,
-                       const char *text) {
+/* Where the texts of one document go, and how long each may be. */
+struct printer {
+    struct bb_json json;
+    struct bb_arena *arena;
+    size_t text_max;
+};
+
+static void print_text(struct printer *p, const char *name, const char *text) {
     bool cut = false;
     if (text && *text)
-        bb_json_string(json, name, bb_text_repair(arena, text, BB_TEXT_MAX, &cut));
+        bb_json_string(&p->json, name, bb_text_repair(p->arena, text, p->text_max, &cut));
 }
 
-static void print_member(struct bb_json *json, struct bb_arena *arena, const struct member *member,
-                         const void *at) {
+static void print_member(struct printer *p, const struct member *member, const void *at) {
     switch (member->kind) {
     case TEXT:
-        print_text(json, arena, member->name, *(const char *const *)at);
+        print_text(p, member->name, *(const char *const *)at);
         break;
     case INTEGER:
         if (*(const int64_t *)at)
-            bb_json_integer(json, member->name, *(const int64_t *)at);
+            bb_json_integer(&p->json, member->name, *(const int64_t *)at);
         break;
     case FLAG:
         if (*(const int *)at)
-            bb_json_bool(json, member->name, true);
+            bb_json_bool(&p->json, member->name, true);
         break;
     default:
         if (*name_of(member->kind, *(const int *)at))
-            bb_json_string(json, member->name, name_of(member->kind, *(const int *)at));
+            bb_json_string(&p->json, member->name, name_of(member->kind, *(const int *)at));
     }
 }
 
-static void print_members(struct bb_json *json, struct bb_arena *arena,
-                          const struct member *members, const void *from) {
+static void print_members(struct printer *p, const struct member *members, const void *from) {
     for (; members->name; members++)
-        print_member(json, arena, members, (const char *)from + members->offset);
+        print_member(p, members, (const char *)from + members->offset);
 }
 
-static void print_mentions(struct bb_json *json, struct bb_arena *arena, const bb_event *event) {
+static void print_mentions(struct printer *p, const bb_event *event) {
+    enum { MENTION_TEXT_MAX = 4096 }; /* names and ids, and there may be a hundred */
     if (event->mention_count == 0)
         return;
-    bb_json_array(json, "mentions");
+    p->text_max = MENTION_TEXT_MAX;
+    bb_json_array(&p->json, "mentions");
     for (size_t i = 0; i < event->mention_count; i++) {
-        bb_json_object(json, NULL);
-        print_members(json, arena, mention_members, event->mentions[i]);
-        bb_json_end(json);
+        bb_json_object(&p->json, NULL);
+        print_members(p, mention_members, event->mentions[i]);
+        bb_json_end(&p->json);
     }
-    bb_json_end(json);
+    bb_json_end(&p->json);
 }
 
 bool bb_event_json(const bb_event *event, struct bb_arena *arena, struct bb_buf *out) {
-    struct bb_json json;
-    bb_json_begin(&json);
-    print_members(&json, arena, event_members, event);
+    struct printer p = {.arena = arena, .text_max = BB_TEXT_MAX};
+    bb_json_begin(&p.json);
+    print_members(&p, event_members, event);
     for (size_t i = 0; i < PART_COUNT; i++) {
         const void *part = *(const void *const *)((const char *)event + parts[i].offset);
         if (!part)
             continue;
-        bb_json_object(&json, parts[i].name);
-        print_members(&json, arena, parts[i].members, part);
-        bb_json_end(&json);
+        bb_json_object(&p.json, parts[i].name);
+        print_members(&p, parts[i].members, part);
+        bb_json_end(&p.json);
     }
-    print_mentions(&json, arena, event);
-    return bb_json_print(&json, out);
+    print_mentions(&p, event);
+    return bb_json_print(&p.json, out);
 }
-
-enum { EVENT_JSON_MAX = 64 * 1024 * 1024 }; /* a guard against overflow, not a limit in use */
 
 static int print_event(const bb_event *event, struct bb_arena *arena, struct bb_buf *buf,
                        bb_error *error) {
@@ -357,7 +361,7 @@ int bb_event_print(const bb_event *event, char *out, size_t size, size_t *length
     struct bb_arena arena;
     struct bb_buf buf;
     bb_arena_init(&arena, &bb_mem_default);
-    bb_buf_init(&buf, &bb_mem_default, EVENT_JSON_MAX);
+    bb_buf_init(&buf, &bb_mem_default, BB_EVENT_JSON_MAX);
     int code = print_event(event, &arena, &buf, error);
     if (code == BB_OK) {
         *length = buf.length;

@@ -5,6 +5,9 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+/* More than any event takes whose texts are cut to what is looked at. */
+enum { BB_EVENT_JSON_MAX = 64 * 1024 * 1024 };
+
 /* Appends `event` (one that bb_event_read gave) to `out`; empty members are left
  * out. False when out of memory or when `out` is too small. */
 bool bb_event_json(const bb_event *event, struct bb_arena *arena, struct bb_buf *out);

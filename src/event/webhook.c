@@ -1,5 +1,6 @@
 #include "event/webhook.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,12 @@ static bool has_null_type(const bb_webhook *w) {
     return false;
 }
 
+/* Pasted or read from a file: a signature with it would never be right. */
+static bool is_sloppy(const char *secret) {
+    return secret && *secret &&
+           (isspace((unsigned char)*secret) || isspace((unsigned char)secret[strlen(secret) - 1]));
+}
+
 /* What is wrong, or NULL. */
 static const char *find_mistake(const bb_webhook *w) {
     const uint32_t statuses = BB_ISSUE_OPEN | BB_ISSUE_DONE | BB_ISSUE_CANCELED;
@@ -49,6 +56,8 @@ static const char *find_mistake(const bb_webhook *w) {
         return "issue_statuses: has a bit that is no issue status";
     if (has_null_type(w))
         return "issue_types: has an entry that is NULL";
+    if (is_sloppy(w->secret))
+        return "secret: begins or ends with a blank or newline";
     if (w->keyword && strlen(w->keyword) > KEYWORD_MAX)
         return "keyword: is longer than 200 bytes";
     return NULL;
