@@ -42,7 +42,8 @@ check() {
     shift 2
     log=build/$preset/tests.log
     say "$preset: build"
-    if ! cmake --preset "$preset" || ! cmake --build --preset "$preset" -j 2 ${1:+--target "$@"}; then
+    if ! cmake --preset "$preset" ||
+        ! cmake --build --preset "$preset" -j 2 ${1:+--target "$@"}; then
         note "$preset: the build FAILED"
         failed=1
         return
@@ -50,7 +51,8 @@ check() {
     say "$preset: tests"
     without_aslr ctest --preset "$preset" -R "$pattern" -j 2 --timeout "$timeout_s" \
         --no-tests=error --output-log "$log" || failed=1
-    note "$preset: $(sed -n -e '/tests passed/p' -e 's/^Total Test time (real) = */in /p' "$log" | tr '\n' ' ')"
+    note "$preset: $(sed -n -e '/tests passed/p' -e 's/^Total Test time (real) = */in /p' "$log" |
+        tr '\n' ' ')"
     failures=$(sed -n '/^The following tests FAILED/,$s/^[^0-9]*[0-9]* - /    /p' "$log")
     [ -z "$failures" ] || summary="$summary
 $failures"
@@ -59,7 +61,7 @@ $failures"
 check asan .
 threaded='thread|post'
 # shellcheck disable=SC2046 # one word per target
-check tsan "$threaded" $(cd tests/unit && ls | sed -n 's/^\(test_.*\)\.c$/\1/p' | grep -E "$threaded")
+check tsan "$threaded" $(cd tests/unit && ls | sed -n 's/[.]c$//p' | grep -E "$threaded")
 
 say "Summary$summary"
 if [ "$failed" -ne 0 ]; then

@@ -175,8 +175,8 @@ static bb_failure failure_before_request(const struct bb_transfer *transfer, CUR
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_CACERT_BADFILE:
         return BB_FAILURE_CERTIFICATE;
+    case CURLE_SSL_CACERT_BADFILE: /* the bundle of this machine, not the receiver's */
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:

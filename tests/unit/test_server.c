@@ -287,7 +287,8 @@ static void a_drip_is_no_faster_than_asked(void **state) {
     answer got = post_to(receiver, PATIENCE_MS);
     assert_int_equal(got.code, CURLE_OK);
     assert_true(server_now_ms() - before >= 4 * ((int64_t)got.length - 1));
-    assert_int_equal(server_bytes_sent(receiver), got.length);
+    /* the last byte may arrive before the server has counted it */
+    assert_in_range(server_bytes_sent(receiver), got.length - 1, got.length);
 }
 
 static void a_reused_connection_dies_under_the_second_request(void **state) {
