@@ -32,7 +32,8 @@ const hostile hostile_texts[] = {
     {"joiner before markup", "\u200d*a*\u200c_b_\ufe0f`c`", false},
     /* graphemes */
     {"emoji", "😀🎉 👍🏽 ❤️ 1️⃣", true},
-    {"families and flags", "👨‍👩‍👧‍👦🇩🇪🇨🇳🏴󠁧󠁢󠁥󠁮󠁧󠁿", true},
+    {"families and flags", "👨‍👩‍👧‍👦🇩🇪🇨🇳🏴󠁧󠁢󠁥󠁮󠁧󠁿",
+     true},
     {"combining", "e\u0301o\u0308\u0323 \u0301a नमस्ते ห้อง 한글", true},
     /* markup */
     {"mrkdwn", "*bold* _it_ ~gone~ `code` a*b*c", true},

@@ -11,7 +11,8 @@ static const char *const urls[] = {
                  "direct/workflows/0a1b2c/triggers/manual/paths/invoke?api-version=1"
                  "&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=Sig-Of_The-Flow",
     [BB_DINGTALK] = "https://oapi.dingtalk.com/robot/send?access_token=" TOKEN,
-    [BB_FEISHU] = "https://open.feishu.cn/open-apis/bot/v2/hook/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
+    [BB_FEISHU] =
+        "https://open.feishu.cn/open-apis/bot/v2/hook/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
     [BB_WECOM] = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=0a1b2c3d-4e5f-6071-8293",
     [BB_CUSTOM] = "https://receiver.example.com/hooks/bytebase?token=abcdef",
 };
@@ -175,8 +176,8 @@ void sample_fill(sample *s, bb_activity activity) {
 
 enum {
     ALL = BB_ACTIVITY_ALL,
-    OF_ISSUE = BB_ISSUE_CREATE | BB_ISSUE_STATUS_UPDATE | BB_ISSUE_FIELD_UPDATE |
-               BB_ISSUE_COMMENT_CREATE,
+    OF_ISSUE =
+        BB_ISSUE_CREATE | BB_ISSUE_STATUS_UPDATE | BB_ISSUE_FIELD_UPDATE | BB_ISSUE_COMMENT_CREATE,
     OF_STAGE = BB_STAGE_STATUS_UPDATE,
     OF_TASK = BB_TASK_STATUS_UPDATE,
     OF_FIELD = BB_ISSUE_FIELD_UPDATE,
