@@ -269,10 +269,9 @@ BB_API int bb_event_parse(const bb_allocator *allocator, const char *json, size_
 BB_API const bb_event *bb_event_doc_event(const bb_event_doc *document);
 BB_API void bb_event_doc_free(bb_event_doc *document);
 
-/* Writes `event` as one line of JSON into `out` (NUL-terminated when `size` is
- * enough) and its length without the NUL into `*length`. BB_ERR_TOO_LARGE when
- * `size` is not enough: `*length` says what is needed. `out` may be NULL when
- * `size` is 0. */
+/* Writes `event` as one line of JSON (each text up to 256 KiB) into `out` (NUL-terminated when
+ * `size` is enough) and its length without the NUL into `*length`. BB_ERR_TOO_LARGE when `size` is
+ * not enough: `*length` says what is needed. `out` may be NULL when `size` is 0. */
 BB_API int bb_event_print(const bb_event *event, char *out, size_t size, size_t *length,
                           bb_error *error);
 

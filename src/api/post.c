@@ -172,7 +172,7 @@ static int prepare_delivery(struct post *post, size_t i, bb_error *error) {
     delivery->hook = post->hooks.items[i];
     delivery->row = &post->report->rows[i];
     const bb_webhook *webhook = &delivery->hook->webhook;
-    const char *name = webhook->name ? webhook->name : webhook->id;
+    const char *name = webhook->name && *webhook->name ? webhook->name : webhook->id;
     bb_attempt_report *row = &delivery->row->face;
     row->webhook_id = bb_arena_copy(arena, webhook->id, strlen(webhook->id));
     row->webhook_name = bb_arena_copy(arena, name, strlen(name));

@@ -94,6 +94,10 @@ bool bb_json_print(struct bb_json *json, struct bb_buf *out) {
 
 /* ---- reading ---- */
 
+/* What the digits of a number begin with when they are kept as a string; taken
+ * out of every other. */
+enum { NUMBER_MARK = 1 };
+
 /* cJSON keeps a number as a double, stops a string at \u0000 and refuses a lone
  * surrogate: this pass rewrites those three, and touches nothing else. */
 struct tamer {
@@ -126,7 +130,7 @@ static void copy(struct tamer *t, size_t n) {
 
 static void tame_escape(struct tamer *t) {
     unsigned unit = escape_at(t, t->at);
-    if (unit == 0) {
+    if (unit == 0 || unit == NUMBER_MARK) {
         t->at += 6;
     } else if (unit >= 0xD800 && unit < 0xDC00) {
         unsigned low = escape_at(t, t->at + 6);
@@ -142,16 +146,13 @@ static void tame_escape(struct tamer *t) {
         t->out += 6;
         t->at += 6;
     } else if (unit == NOT_HEX && t->end - t->at > 1 && t->at[1] == 'u') {
-        t->at++; /* cJSON would take it for U+0000: leave it an escape that is none */
+        t->at += 2; /* cJSON would take it for U+0000: leave it an escape that is none */
         *t->out++ = '\\';
         *t->out++ = '?';
     } else {
         copy(t, t->end - t->at < 2 ? 1 : 2);
     }
 }
-
-/* What a number's digits begin with when they are kept as a string. */
-enum { NUMBER_MARK = 1 };
 
 static bool is_member_name(const struct tamer *t, const char *at) {
     while (at < t->end && strchr(" \t\r\n", *at) && *at)
@@ -180,7 +181,7 @@ static void tame_number(struct tamer *t) {
 
 static void tame_one(struct tamer *t) {
     char c = *t->at;
-    if (c == '\0') { /* to cJSON a blank: outside of strings it must not be one */
+    if (c == '\0' || c == NUMBER_MARK) { /* to cJSON blanks: outside of strings, too */
         t->at++;
         if (!t->in_string)
             *t->out++ = '?';

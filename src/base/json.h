@@ -46,7 +46,7 @@ struct bb_value;
 
 /*
  * NULL when `text` is not JSON or memory is out (then the arena says so). Big
- * integers keep 64 bits, U+0000 in a string is dropped, lone surrogates become U+FFFD,
+ * integers keep 64 bits, U+0000 and U+0001 in a string are dropped, lone surrogates become U+FFFD,
  * ill-formed UTF-8 passes through. Member names are compared exactly.
  */
 struct bb_value *bb_json_parse(struct bb_arena *scratch, const char *text, size_t length);

@@ -14,9 +14,9 @@
 
 /*
  * A copy of `text` that is well-formed UTF-8, of at most `max` bytes of it:
- * ill-formed sequences become U+FFFD; removed are NUL, C0 (but newline and
- * tab), DEL, C1, U+FEFF, U+200B, U+2060 and the bidirectional controls (they
- * hide or reorder what a reader sees); CR, CR LF, U+2028 and U+2029 become
+ * ill-formed sequences and noncharacters become U+FFFD; removed are NUL, C0 (but
+ * newline and tab), DEL, C1, U+FEFF, U+200B, U+2060 and the bidirectional controls
+ * (they hide or reorder what a reader sees); CR, CR LF, U+2028 and U+2029 become
  * newlines. Zero-width joiners stay: emoji and several scripts need them.
  * `*cut` is set when `max` left something out. NULL gives "".
  */

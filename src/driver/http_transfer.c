@@ -144,6 +144,11 @@ static bool make_headers(struct bb_transfer *transfer) {
     return ok;
 }
 
+/* Path and query, as they stand at the end of the whole. */
+static const char *request_target(const struct bb_url *url) {
+    return strchr(url->text + strlen(url->scheme) + strlen("://"), '/');
+}
+
 bool bb_transfer_arm(struct bb_transfer *transfer, const struct bb_http_config *config,
                      CURL *easy) {
     const struct bb_request *request = transfer->request;
@@ -153,6 +158,8 @@ bool bb_transfer_arm(struct bb_transfer *transfer, const struct bb_http_config *
     bb_buf_init(&transfer->body, config->mem, BB_HTTP_BODY_MAX);
     bool ok = make_headers(transfer);
     SET(CURLOPT_URL, request->url.text);
+    /* libcurl 7.88 drops the query, and the token in it, when memory is short */
+    SET(CURLOPT_REQUEST_TARGET, request_target(&request->url));
     SET(CURLOPT_POSTFIELDS, request->body);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->length);
     SET(CURLOPT_HTTPHEADER, transfer->header_list);

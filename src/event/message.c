@@ -17,8 +17,9 @@ void bb_cuts_add(struct bb_cuts *cuts, const char *name) {
         cuts->names[cuts->count++] = name;
 }
 
+/* Whether there is anything to see in it. */
 static bool has(const char *text) {
-    return text && *text;
+    return text && !bb_text_is_invisible(text);
 }
 
 static bool is(const char *text, const char *expected) {
@@ -259,7 +260,7 @@ static const char *const fact_names[BB_LABEL_COUNT] = {
 
 static struct bb_fact *add_fact(struct bb_message *message, enum bb_label kind, const char *value,
                                 bool is_long) {
-    if (!has(value) || bb_text_is_invisible(value))
+    if (!has(value))
         return NULL;
     struct bb_fact *fact = &message->facts[message->fact_count++];
     *fact = (struct bb_fact){

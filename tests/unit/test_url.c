@@ -1,0 +1,287 @@
+/* URLs: what is refused and why, parts as they were written, queries, dates. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/url.h"
+#include "bb_webhook.h"
+#include "support/alloc.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct bb_arena arena;
+
+static int open_arena(void **state) {
+    (void)state;
+    bb_arena_init(&arena, &bb_mem_default);
+    return 0;
+}
+
+static int close_arena(void **state) {
+    (void)state;
+    bb_arena_free(&arena);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ parsing -- */
+
+static const struct {
+    const char *text, *whole, *host, *port, *path, *query;
+} good[] = {
+    {"https://hooks.slack.com/services/T/B/x", "https://hooks.slack.com/services/T/B/x",
+     "hooks.slack.com", "", "/services/T/B/x", ""},
+    {"HTTPS://Hooks.Slack.COM/Services/T", "https://hooks.slack.com/Services/T", "hooks.slack.com",
+     "", "/Services/T", ""},
+    {"https://h.example:443/p", "https://h.example:443/p", "h.example", "443", "/p", ""},
+    {"https://h.example:8443/p?a=b&c=d", "https://h.example:8443/p?a=b&c=d", "h.example", "8443",
+     "/p", "a=b&c=d"},
+    {"https://h.example", "https://h.example/", "h.example", "", "/", ""},
+    {"https://h.example?x=1", "https://h.example/?x=1", "h.example", "", "/", "x=1"},
+    {"http://h.example/p", "http://h.example/p", "h.example", "", "/p", ""},
+    {"https://h.example/a%2fb/%7e%41?k=a%2Bb%3d", "https://h.example/a%2fb/%7e%41?k=a%2Bb%3d",
+     "h.example", "", "/a%2fb/%7e%41", "k=a%2Bb%3d"},
+    {"https://h.example/a/../b/./c//d", "https://h.example/a/../b/./c//d", "h.example", "",
+     "/a/../b/./c//d", ""},
+    {"https://h.example/p?a=https://b/?c", "https://h.example/p?a=https://b/?c", "h.example", "",
+     "/p", "a=https://b/?c"},
+    {"https://[2606:4700::1]/p", "https://[2606:4700::1]/p", "[2606:4700::1]", "", "/p", ""},
+    {"https://127.1/p", "https://127.0.0.1/p", "127.0.0.1", "", "/p", ""},
+    {"https://0x7f000001/p", "https://127.0.0.1/p", "127.0.0.1", "", "/p", ""},
+    {"https://2130706433/p", "https://127.0.0.1/p", "127.0.0.1", "", "/p", ""},
+    {"https://0177.0.0.1/p", "https://127.0.0.1/p", "127.0.0.1", "", "/p", ""},
+    {"https://%31%32%37.0.0.1/p", "https://127.0.0.1/p", "127.0.0.1", "", "/p", ""},
+    {"https://127.0.0.1./p", "https://127.0.0.1./p", "127.0.0.1.", "", "/p", ""},
+};
+
+static void parts_are_what_was_written(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(good); i++) {
+        struct bb_url url;
+        const char *why = NULL;
+        if (bb_url_parse(&arena, good[i].text, &url, &why) != BB_OK)
+            fail_msg("%s %s", good[i].text, why);
+        assert_string_equal(url.text, good[i].whole);
+        assert_string_equal(url.host, good[i].host);
+        assert_string_equal(url.port, good[i].port);
+        assert_string_equal(url.path, good[i].path);
+        assert_string_equal(url.query, good[i].query);
+        assert_memory_equal(url.scheme, url.text, strlen(url.scheme));
+    }
+}
+
+static const struct {
+    const char *text, *why;
+} bad[] = {
+    {NULL, "is empty"},
+    {"", "is empty"},
+    {" ", "blank"},
+    {"not-a-url", "does not begin with https://"},
+    {"h.example/p", "does not begin with https://"},
+    {"h.example/p?a=https://b", ""},
+    {"/p", "does not begin with https://"},
+    {"ftp://h.example/p", "neither https nor http"},
+    {"file:///etc/passwd", "neither https nor http"},
+    {"javascript://h.example/%0aalert(1)", ""},
+    {"gopher://h.example/", "neither https nor http"},
+    {"https:h.example", "does not begin with https://"},
+    {"https://", ""},
+    {"https://:443/p", ""},
+    {"https://h.example:0x50/p", ""},
+    {"https://h.example:65536/p", ""},
+    {"https://h.example:-1/p", ""},
+    {" https://h.example/p", "begins or ends with a blank"},
+    {"https://h.example/p\n", "begins or ends with a blank"},
+    {"https://h.example/p\r\n", "blank"},
+    {"https://h.example/a b", "has a blank in it"},
+    {"https://h.example/a\tb", "has a blank in it"},
+    {"https://h.example/a\x01", "control character"},
+    {"https://h.example/a\x7F", "control character"},
+    {"https://h.example/\xE4\xB8\x96", "not ASCII"},
+    {"https://\xD1\x81lack.com/", "not ASCII"},
+    {"https://h.example\\@evil.example/", "backslash"},
+    {"https:\\\\h.example/", "backslash"},
+    {"https://ann@h.example/p", "user name"},
+    {"https://ann:secret@h.example/p", "user name"},
+    {"https://:secret@h.example/p", ""},
+    {"https://hooks.slack.com@evil.example/", "user name"},
+    {"https://h.example/p#part", "fragment"},
+    {"https://evil.example#hooks.slack.com/services/", "fragment"},
+    {"https://[fe80::1%25eth0]/p", "zone id"},
+    {"https://[::1/p", ""},
+    {"https://[::g]/p", ""},
+};
+
+static void a_refusal_says_why(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct bb_url url;
+        const char *why = NULL;
+        if (bb_url_parse(&arena, bad[i].text, &url, &why) != BB_ERR_URL)
+            fail_msg("accepted: %s", bad[i].text);
+        assert_non_null(why);
+        if (!strstr(why, bad[i].why))
+            fail_msg("%s: %s", bad[i].text, why);
+    }
+}
+
+static void no_byte_that_is_no_url_character_is_let_in(void **state) {
+    (void)state;
+    for (int c = 1; c < 256; c++) {
+        char text[64];
+        struct bb_url url;
+        const char *why = NULL;
+        snprintf(text, sizeof(text), "https://h.example/a%cb", c);
+        int code = bb_url_parse(&arena, text, &url, &why);
+        if (c <= ' ' || c >= 0x7F || c == '\\' || c == '#')
+            assert_int_equal(code, BB_ERR_URL);
+        else
+            assert_int_equal(code, BB_OK);
+    }
+}
+
+/* ------------------------------------------------------------------ queries -- */
+
+static void a_parameter_is_taken_out_whole(void **state) {
+    (void)state;
+    static const char *const names[] = {"sign", "timestamp", NULL};
+    static const struct {
+        const char *query, *rest;
+    } cases[] = {
+        {"", ""},
+        {"a=1", "a=1"},
+        {"sign=x", ""},
+        {"sign", ""},
+        {"sign=", ""},
+        {"sign=x&a=1", "a=1"},
+        {"a=1&sign=x", "a=1"},
+        {"a=1&sign=x&b=2&timestamp=3&c=4", "a=1&b=2&c=4"},
+        {"sign=x&timestamp=3&sign=y", ""},
+        {"signature=1&asign=2&sig=3", "signature=1&asign=2&sig=3"},
+        {"a=sign=x", "a=sign=x"},
+        {"Sign=1", "Sign=1"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_string_equal(bb_url_query_without(&arena, cases[i].query, names), cases[i].rest);
+}
+
+static void a_parameter_counts_only_with_a_value(void **state) {
+    (void)state;
+    assert_true(bb_url_query_has("key=1", "key"));
+    assert_true(bb_url_query_has("a=b&key=1&c", "key"));
+    assert_true(bb_url_query_has("key=&key=1", "key"));
+    assert_false(bb_url_query_has("key=", "key"));
+    assert_false(bb_url_query_has("key", "key"));
+    assert_false(bb_url_query_has("", "key"));
+    assert_false(bb_url_query_has("monkey=1&keys=1", "key"));
+    assert_false(bb_url_query_has("a=key=1", "key"));
+}
+
+static void all_but_unreserved_bytes_are_encoded(void **state) {
+    (void)state;
+    static const char unreserved[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    for (int c = 1; c < 256; c++) {
+        char text[] = {(char)c, '\0'}, expected[8];
+        snprintf(expected, sizeof(expected), strchr(unreserved, c) ? "%c" : "%%%02X", c);
+        assert_string_equal(bb_url_encode(&arena, text), expected);
+    }
+    assert_string_equal(bb_url_encode(&arena, ""), "");
+    assert_string_equal(bb_url_encode(&arena, "r4CWp/Dz+Ng0="), "r4CWp%2FDz%2BNg0%3D");
+}
+
+static void parts_are_put_together_again(void **state) {
+    (void)state;
+    struct bb_url url;
+    const char *why = NULL;
+    assert_int_equal(bb_url_parse(&arena, "https://h.example:1/p?q", &url, &why), BB_OK);
+    url.query = "";
+    assert_int_equal(bb_url_join(&arena, &url), BB_OK);
+    assert_string_equal(url.text, "https://h.example:1/p");
+    url.path = "/other";
+    url.query = "a=b";
+    url.port = "";
+    assert_int_equal(bb_url_join(&arena, &url), BB_OK);
+    assert_string_equal(url.text, "https://h.example/other?a=b");
+}
+
+/* -------------------------------------------------------------------- dates -- */
+
+static void dates_are_read_in_all_three_forms(void **state) {
+    (void)state;
+    assert_int_equal(bb_url_date("Sun, 06 Nov 1994 08:49:37 GMT"), 784111777);
+    assert_int_equal(bb_url_date("Sunday, 06-Nov-94 08:49:37 GMT"), 784111777);
+    assert_int_equal(bb_url_date("Sun Nov  6 08:49:37 1994"), 784111777);
+    assert_int_equal(bb_url_date("Fri, 02 Jan 2026 03:04:05 GMT"), 1767323045);
+    assert_int_equal(bb_url_date("Tue, 19 Jan 2038 03:14:08 GMT"), 2147483648);
+    assert_int_equal(bb_url_date("soon"), -1);
+    assert_int_equal(bb_url_date(""), -1);
+    assert_int_equal(bb_url_date("Sun, 99 Nov 1994 08:49:37 GMT"), -1);
+}
+
+/* ------------------------------------------------------------------- memory -- */
+
+static void parse_short_of_memory(void *user) {
+    struct bb_arena scratch;
+    struct bb_url url;
+    const char *why = NULL;
+    bb_arena_init(&scratch, alloc_library());
+    int code = bb_url_parse(&scratch, user, &url, &why);
+    alloc_end();
+    if (code == BB_OK)
+        assert_string_equal(url.text, user);
+    else
+        assert_int_equal(code, BB_ERR_NO_MEMORY);
+    bb_arena_free(&scratch);
+}
+
+static void a_good_url_is_never_blamed_for_want_of_memory(void **state) {
+    (void)state;
+    alloc_fail_each("bb_url_parse", 0, parse_short_of_memory,
+                    "https://h.example:8443/a/long/path/abcdefghijkl?key=0123456789ab");
+}
+
+static void parse_refused_short_of_memory(void *user) {
+    struct bb_arena scratch;
+    struct bb_url url;
+    const char *why = NULL;
+    bb_arena_init(&scratch, alloc_library());
+    int code = bb_url_parse(&scratch, user, &url, &why);
+    alloc_end();
+    assert_true(code == BB_ERR_URL || (code == BB_ERR_NO_MEMORY && alloc_has_failed()));
+    bb_arena_free(&scratch);
+}
+
+static void a_refused_url_is_not_let_in_for_want_of_memory(void **state) {
+    (void)state;
+    static const char *const refused[] = {"https://ann@h.example/p", "https://h.example/p#part",
+                                          "ftp://h.example/p", "https://[fe80::1%25eth0]/p"};
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        char text[64];
+        strcpy(text, refused[i]);
+        alloc_fail_each(text, 0, parse_refused_short_of_memory, text);
+    }
+}
+
+int main(void) {
+    alloc_hook_others();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_are_what_was_written),
+        cmocka_unit_test(a_refusal_says_why),
+        cmocka_unit_test(no_byte_that_is_no_url_character_is_let_in),
+        cmocka_unit_test(a_parameter_is_taken_out_whole),
+        cmocka_unit_test(a_parameter_counts_only_with_a_value),
+        cmocka_unit_test(all_but_unreserved_bytes_are_encoded),
+        cmocka_unit_test(parts_are_put_together_again),
+        cmocka_unit_test(dates_are_read_in_all_three_forms),
+        cmocka_unit_test_teardown(a_good_url_is_never_blamed_for_want_of_memory, alloc_teardown),
+        cmocka_unit_test_teardown(a_refused_url_is_not_let_in_for_want_of_memory, alloc_teardown),
+    };
+    return cmocka_run_group_tests(tests, open_arena, close_arena);
+}
