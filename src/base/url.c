@@ -96,14 +96,23 @@ static int parse(struct bb_arena *arena, CURLU *handle, const char *text, struct
     return code ? code : check_scheme(url, why);
 }
 
+/* What libcurl would guess, or decode into another name than the one that was read. */
+static const char *check_authority(const char *text) {
+    const char *host = strstr(text, "://");
+    if (!host)
+        return "does not begin with https://";
+    host += strlen("://");
+    if (*host != '[' && memchr(host, '%', strcspn(host, "/?#")))
+        return "has a percent sign in its host";
+    return NULL;
+}
+
 int bb_url_parse(struct bb_arena *arena, const char *text, struct bb_url *url, const char **why) {
     *why = hygiene(text);
+    if (!*why)
+        *why = check_authority(text);
     if (*why)
         return BB_ERR_URL;
-    if (!strstr(text, "://")) { /* libcurl guesses a scheme */
-        *why = "does not begin with https://";
-        return BB_ERR_URL;
-    }
     CURLU *handle = curl_url();
     if (!handle)
         return BB_ERR_NO_MEMORY;
