@@ -5,12 +5,15 @@
 #include "delivery/identity.h"
 #include "event/webhook.h"
 
+enum { USUAL_BATCH = 6 * 1024 }; /* a message, a few deliveries */
+
 int bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings, const bb_event *event,
                   const char *new_id, int64_t now_ms, bb_error *error) {
     memset(batch, 0, sizeof *batch);
     batch->settings = settings;
     batch->event = &batch->view.event;
     bb_arena_init(&batch->arena, &settings->mem);
+    bb_arena_expect(&batch->arena, USUAL_BATCH);
     int code = bb_event_read(&batch->view, &batch->arena, event, error);
     if (code)
         return code;

@@ -20,6 +20,10 @@ void bb_arena_init(struct bb_arena *arena, const bb_allocator *mem) {
     arena->mem = mem;
 }
 
+void bb_arena_expect(struct bb_arena *arena, size_t size) {
+    arena->chunk_size = size;
+}
+
 void bb_arena_free(struct bb_arena *arena) {
     while (arena->chunks) {
         struct bb_chunk *chunk = arena->chunks;

@@ -24,6 +24,9 @@ struct bb_arena {
 void bb_arena_init(struct bb_arena *arena, const bb_allocator *mem);
 void bb_arena_free(struct bb_arena *arena);
 
+/* How much will be taken, about: the first chunk has room for it. */
+void bb_arena_expect(struct bb_arena *arena, size_t size);
+
 /* Aligned for any type, not zeroed. NULL and `failed` when out of memory. */
 void *bb_arena_alloc(struct bb_arena *arena, size_t size);
 void *bb_arena_zalloc(struct bb_arena *arena, size_t size);

@@ -3,38 +3,56 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
 /* Looked up once: OpenSSL 3 searches its providers at each use otherwise. Kept for
  * the life of the process, as OpenSSL itself is. */
 static EVP_MD *sha256;
+static EVP_MAC *hmac;
 
-static void fetch_sha256(void) {
+static void fetch(void) {
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 }
 
-static const EVP_MD *get_sha256(void) {
+static bool has_algorithms(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, fetch_sha256);
-    return sha256 ? sha256 : EVP_sha256();
+    pthread_once(&once, fetch);
+    return sha256 && hmac;
 }
 
 bool bb_sha256(const void *data, size_t length, unsigned char out[BB_SHA256_SIZE]) {
-    return EVP_Digest(data, length, out, NULL, get_sha256(), NULL) == 1;
+    return has_algorithms() && EVP_Digest(data, length, out, NULL, sha256, NULL) == 1;
 }
 
-bool bb_hmac_sha256(const void *key, size_t key_length, const void *data, size_t length,
+static bool compute(EVP_MAC_CTX *context, const void *key, size_t key_length,
+                    const struct bb_part *parts, size_t count, unsigned char *out) {
+    char digest[] = "SHA256";
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                           OSSL_PARAM_construct_end()};
+    size_t length;
+    bool ok = EVP_MAC_init(context, key, key_length, params) == 1;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = EVP_MAC_update(context, parts[i].data, parts[i].length) == 1;
+    return ok && EVP_MAC_final(context, out, &length, BB_SHA256_SIZE) == 1;
+}
+
+bool bb_hmac_sha256(const void *key, size_t key_length, const struct bb_part *parts, size_t count,
                     unsigned char out[BB_SHA256_SIZE]) {
-    return HMAC(get_sha256(), key, (int)key_length, data, length, out, NULL) != NULL;
+    EVP_MAC_CTX *context = has_algorithms() ? EVP_MAC_CTX_new(hmac) : NULL;
+    bool ok = context && compute(context, key, key_length, parts, count, out);
+    EVP_MAC_CTX_free(context);
+    return ok;
 }
 
-bool bb_hmac_sha256_base64(const void *key, size_t key_length, const void *data, size_t length,
-                           char out[BB_BASE64_SHA256_SIZE]) {
+bool bb_hmac_sha256_base64(const void *key, size_t key_length, const struct bb_part *parts,
+                           size_t count, char out[BB_BASE64_SHA256_SIZE]) {
     unsigned char digest[BB_SHA256_SIZE];
-    if (!bb_hmac_sha256(key, key_length, data, length, digest))
+    if (!bb_hmac_sha256(key, key_length, parts, count, digest))
         return false;
     bb_base64_encode(digest, sizeof digest, out);
     return true;

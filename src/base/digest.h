@@ -12,11 +12,16 @@ enum {
 
 /* False only when OpenSSL has no memory. */
 bool bb_sha256(const void *data, size_t length, unsigned char out[BB_SHA256_SIZE]);
-bool bb_hmac_sha256(const void *key, size_t key_length, const void *data, size_t length,
-                    unsigned char out[BB_SHA256_SIZE]);
 
-bool bb_hmac_sha256_base64(const void *key, size_t key_length, const void *data, size_t length,
-                           char out[BB_BASE64_SHA256_SIZE]);
+/* The parts follow one another without anything between them. */
+struct bb_part {
+    const void *data;
+    size_t length;
+};
+bool bb_hmac_sha256(const void *key, size_t key_length, const struct bb_part *parts, size_t count,
+                    unsigned char out[BB_SHA256_SIZE]);
+bool bb_hmac_sha256_base64(const void *key, size_t key_length, const struct bb_part *parts,
+                           size_t count, char out[BB_BASE64_SHA256_SIZE]);
 
 /* Standard base64 with padding; `out` needs 4 * ((length + 2) / 3) + 1 bytes. */
 void bb_base64_encode(const unsigned char *data, size_t length, char *out);

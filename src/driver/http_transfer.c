@@ -121,11 +121,13 @@ CURL *bb_transfer_new_handle(const struct bb_http_config *config) {
 
 static bool add_header(struct curl_slist **list, const bb_allocator *mem, const char *name,
                        const char *value) {
-    size_t size = strlen(name) + strlen(value) + 3;
-    char *line = bb_mem_alloc(mem, size);
+    size_t n = strlen(name), length = strlen(value);
+    char *line = bb_mem_alloc(mem, n + 2 + length + 1);
     if (!line)
         return false;
-    snprintf(line, size, "%s: %s", name, value);
+    memcpy(line, name, n);
+    memcpy(line + n, ": ", 2);
+    memcpy(line + n + 2, value, length + 1);
     struct curl_slist *longer = curl_slist_append(*list, line);
     bb_mem_free(mem, line);
     if (longer)

@@ -186,8 +186,9 @@ static const char *configure(struct bb_arena *arena, const bb_webhook *webhook,
  * image of Feishu's. */
 static const char *signature(struct bb_arena *arena, const char *secret, const char *timestamp) {
     char encoded[BB_BASE64_SHA256_SIZE];
-    const char *content = bb_arena_print(arena, "%s\n%s", timestamp, secret);
-    if (content && bb_hmac_sha256_base64(secret, strlen(secret), content, strlen(content), encoded))
+    size_t length = strlen(secret);
+    const struct bb_part content[] = {{timestamp, strlen(timestamp)}, {"\n", 1}, {secret, length}};
+    if (bb_hmac_sha256_base64(secret, length, content, 3, encoded))
         return bb_arena_copy(arena, encoded, strlen(encoded));
     arena->failed = true;
     return NULL;

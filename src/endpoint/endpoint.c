@@ -39,10 +39,13 @@ bool bb_endpoint_has_host(const struct bb_endpoint *endpoint, const char *host) 
     return false;
 }
 
+enum { USUAL_TEXTS = 6 * 1024 }; /* bytes of a message, with room to escape in */
+
 bool bb_endpoint_render(const struct bb_endpoint *endpoint, const struct bb_message *message,
                         const bb_webhook *webhook, struct bb_buf *body, struct bb_cuts *cuts) {
     struct bb_arena arena;
     bb_arena_init(&arena, body->mem);
+    bb_arena_expect(&arena, USUAL_TEXTS);
     struct bb_render r = {.message = message, .webhook = webhook, .arena = &arena, .cuts = cuts};
     *cuts = message->cuts;
     bb_json_begin(&r.json);

@@ -186,7 +186,7 @@ static const char *configure(struct bb_arena *arena, const bb_webhook *webhook,
 static const char *signature(struct bb_arena *arena, const char *secret, const char *timestamp) {
     char encoded[BB_BASE64_SHA256_SIZE];
     const char *key = bb_arena_print(arena, "%s\n%s", timestamp, secret);
-    if (key && bb_hmac_sha256_base64(key, strlen(key), "", 0, encoded))
+    if (key && bb_hmac_sha256_base64(key, strlen(key), NULL, 0, encoded))
         return bb_arena_copy(arena, encoded, strlen(encoded));
     arena->failed = true;
     return NULL;
