@@ -9,7 +9,7 @@ static void fill_in(bb_event *event, struct bb_arena *arena, const bb_webhook *w
     const char *title = bb_word_title(webhook->language, BB_TITLE_TEST);
     event->activity = BB_ISSUE_CREATE;
     event->level = BB_INFO;
-    event->title = bb_arena_print(arena, "%s - %s", title, name);
+    event->title = bb_arena_join(arena, "%s - %s", title, name);
     event->description = bb_word_expand(arena, bb_word_test(webhook->language), name, "");
 }
 

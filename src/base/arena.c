@@ -117,3 +117,34 @@ char *bb_arena_print(struct bb_arena *arena, const char *format, ...) {
     bb_arena_commit(arena, (size_t)length + 1);
     return text;
 }
+
+/* Writes the text, or with `out` NULL only counts it. */
+static size_t join(char *out, const char *format, va_list args) {
+    size_t used = 0;
+    while (*format) {
+        bool is_text = format[0] == '%' && format[1] == 's';
+        const char *piece = is_text ? va_arg(args, const char *) : format;
+        size_t length = is_text ? strlen(piece) : 1 + strcspn(format + 1, "%");
+        if (out)
+            memcpy(out + used, piece, length);
+        used += length;
+        format += is_text ? 2 : length;
+    }
+    return used;
+}
+
+char *bb_arena_join(struct bb_arena *arena, const char *format, ...) {
+    if (arena->failed) /* an argument may be a text that was never made */
+        return NULL;
+    va_list args;
+    va_start(args, format);
+    size_t length = join(NULL, format, args);
+    va_end(args);
+    char *text = bb_arena_alloc(arena, length + 1);
+    if (!text)
+        return NULL;
+    va_start(args, format);
+    text[join(text, format, args)] = '\0';
+    va_end(args);
+    return text;
+}

@@ -37,6 +37,10 @@ char *bb_arena_copy(struct bb_arena *arena, const char *bytes, size_t length);
 char *bb_arena_print(struct bb_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same for formats that have no other directive than %s: several times faster. */
+char *bb_arena_join(struct bb_arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Room for at most `size` bytes whose real number is only known later: nothing
  * else may be taken from the arena between the two calls. */
 char *bb_arena_reserve(struct bb_arena *arena, size_t size);

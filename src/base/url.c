@@ -123,8 +123,8 @@ int bb_url_parse(struct bb_arena *arena, const char *text, struct bb_url *url, c
 
 int bb_url_join(struct bb_arena *arena, struct bb_url *url) {
     url->text =
-        bb_arena_print(arena, "%s://%s%s%s%s%s%s", url->scheme, url->host, *url->port ? ":" : "",
-                       url->port, url->path, *url->query ? "?" : "", url->query);
+        bb_arena_join(arena, "%s://%s%s%s%s%s%s", url->scheme, url->host, *url->port ? ":" : "",
+                      url->port, url->path, *url->query ? "?" : "", url->query);
     return url->text ? BB_OK : BB_ERR_NO_MEMORY;
 }
 

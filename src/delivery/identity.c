@@ -14,7 +14,7 @@ static const char *digest_id(struct bb_arena *arena, const char *prefix, const c
     if (!bb_sha256(data, length, digest))
         return arena->failed = true, NULL;
     bb_hex(digest, ID_BYTES, hex);
-    return bb_arena_print(arena, "%s%s", prefix, hex);
+    return bb_arena_join(arena, "%s%s", prefix, hex);
 }
 
 const char *bb_identity_of_event(struct bb_arena *arena, const bb_event *event) {

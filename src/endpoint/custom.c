@@ -132,7 +132,7 @@ static const char *signature(struct bb_request *request, const char *secret, con
     bool is_signed = length > 0 && bb_hmac_sha256_base64(key, (size_t)length, content, 5, encoded);
     bb_wipe(key, sizeof key);
     arena->failed = arena->failed || !is_signed;
-    return bb_arena_print(arena, "v1,%s", encoded);
+    return bb_arena_join(arena, "v1,%s", encoded);
 }
 
 static void sign(struct bb_request *request, const bb_webhook *webhook,

@@ -62,8 +62,8 @@ static void add_facts(struct bb_render *r, struct bb_buf *text) {
         const struct bb_fact *fact = &m->facts[i];
         const char *value = bb_render_fact_line(r, fact, &markdown, name_limit, excerpt_limit);
         bb_buf_text(text, i == 0 ? "\n\n" : "\n");
-        bb_buf_text(text, bb_arena_print(r->arena, "- **%s**%s%s", fact->label,
-                                         bb_word_colon(m->language), value));
+        bb_buf_text(text, bb_arena_join(r->arena, "- **%s**%s%s", fact->label,
+                                        bb_word_colon(m->language), value));
     }
 }
 
@@ -82,13 +82,13 @@ static bool can_notify(const struct bb_render *r, const bb_mention *mention) {
 /* The literal @ must stand in the text, or nobody is notified. */
 static const char *person(struct bb_render *r, const bb_mention *mention) {
     if (can_notify(r, mention))
-        return bb_arena_print(r->arena, "@%s",
-                              mention->dingtalk ? mention->dingtalk : mention->phone);
+        return bb_arena_join(r->arena, "@%s",
+                             mention->dingtalk ? mention->dingtalk : mention->phone);
     return bb_render_fit(r, "mentions", mention->name, &markdown, person_limit);
 }
 
 static void add_mentions(struct bb_render *r, struct bb_buf *text) {
-    const char *everyone = bb_arena_print(r->arena, "@%s", bb_word_everyone(r->message->language));
+    const char *everyone = bb_arena_join(r->arena, "@%s", bb_word_everyone(r->message->language));
     const char *line = bb_render_mentions(r, everyone, MENTIONS_SHOWN, person);
     if (line && !*line)
         return;
@@ -102,7 +102,7 @@ static void add_link(struct bb_render *r, struct bb_buf *text) {
     bool cut = false; /* the button's text was bounded already */
     const char *label =
         bb_text_fit(r->arena, bb_render_button(r), &markdown, (struct bb_limit){.units = 0}, &cut);
-    bb_buf_text(text, bb_arena_print(r->arena, "\n\n[%s](%s)", label, bb_render_markdown_link(r)));
+    bb_buf_text(text, bb_arena_join(r->arena, "\n\n[%s](%s)", label, bb_render_markdown_link(r)));
 }
 
 static void add_keyword(struct bb_render *r, struct bb_buf *text) {
@@ -118,7 +118,7 @@ static const char *make_text(struct bb_render *r) {
     const struct bb_message *m = r->message;
     bb_buf_init(&text, r->arena->mem, TEXT_ROOM);
     const char *title = bb_render_fit(r, "title", m->title, &markdown, title_limit);
-    bb_buf_text(&text, bb_arena_print(r->arena, "### %s %s", marks[m->level], title));
+    bb_buf_text(&text, bb_arena_join(r->arena, "### %s %s", marks[m->level], title));
     add_description(r, &text);
     add_facts(r, &text);
     add_link(r, &text);
@@ -197,8 +197,8 @@ static const char *signature(struct bb_arena *arena, const char *secret, const c
 static void sign(struct bb_request *request, const bb_webhook *webhook,
                  const struct bb_signing *signing) {
     struct bb_arena *arena = &request->arena;
-    bb_request_add_members(
-        request, bb_arena_print(arena, "\"msgUuid\":\"%s\",", signing->delivery_id), NULL);
+    bb_request_add_members(request,
+                           bb_arena_join(arena, "\"msgUuid\":\"%s\",", signing->delivery_id), NULL);
     if (!webhook->secret || !*webhook->secret)
         return;
     const char *timestamp = bb_arena_print(arena, "%" PRId64, signing->time_ms);

@@ -43,7 +43,7 @@ static bool has_user_id(const bb_mention *mention) {
 
 static const char *person(struct bb_render *r, const bb_mention *mention) {
     if (has_user_id(mention))
-        return bb_arena_print(r->arena, "<@%s>", mention->discord);
+        return bb_arena_join(r->arena, "<@%s>", mention->discord);
     return bb_render_fit(r, "mentions", mention->name, &markdown, (struct bb_limit){.units = 80});
 }
 
@@ -152,9 +152,9 @@ static const char *configure(struct bb_arena *arena, const bb_webhook *webhook,
     if (!tail && !webhook->allow_any_host)
         return "url: the path is not /api/webhooks/ID/TOKEN";
     if (tail)
-        url->path = bb_arena_print(arena, "/api/v10/webhooks%s", tail);
+        url->path = bb_arena_join(arena, "/api/v10/webhooks%s", tail);
     const char *rest = bb_url_query_without(arena, url->query, waits);
-    url->query = rest ? bb_arena_print(arena, "%s%swait=true", rest, *rest ? "&" : "") : NULL;
+    url->query = rest ? bb_arena_join(arena, "%s%swait=true", rest, *rest ? "&" : "") : NULL;
     if (!arena->failed)
         bb_url_join(arena, url);
     return NULL;

@@ -79,7 +79,7 @@ static void push_facts(struct bb_render *r) {
         bb_json_object(&r->json, "text");
         bb_json_string(&r->json, "tag", "lark_md");
         bb_json_string(&r->json, "content",
-                       bb_arena_print(r->arena, "**%s**\n%s", fact->label, value));
+                       bb_arena_join(r->arena, "**%s**\n%s", fact->label, value));
         bb_json_end(&r->json);
         bb_json_end(&r->json);
     }
@@ -96,7 +96,7 @@ static void push_markdown(struct bb_render *r, const char *text) {
 
 static const char *person(struct bb_render *r, const bb_mention *mention) {
     if (mention->feishu)
-        return bb_arena_print(r->arena, "<at id=%s></at>", mention->feishu);
+        return bb_arena_join(r->arena, "<at id=%s></at>", mention->feishu);
     return bb_render_fit(r, "mentions", mention->name, &lark_md, person_limit);
 }
 
@@ -185,7 +185,7 @@ static const char *configure(struct bb_arena *arena, const bb_webhook *webhook,
  * image of DingTalk's. */
 static const char *signature(struct bb_arena *arena, const char *secret, const char *timestamp) {
     char encoded[BB_BASE64_SHA256_SIZE];
-    const char *key = bb_arena_print(arena, "%s\n%s", timestamp, secret);
+    const char *key = bb_arena_join(arena, "%s\n%s", timestamp, secret);
     if (key && bb_hmac_sha256_base64(key, strlen(key), NULL, 0, encoded))
         return bb_arena_copy(arena, encoded, strlen(encoded));
     arena->failed = true;
@@ -200,7 +200,7 @@ static void sign(struct bb_request *request, const bb_webhook *webhook,
     const char *timestamp = bb_arena_print(arena, "%" PRId64, signing->time_ms / 1000);
     const char *code = timestamp ? signature(arena, webhook->secret, timestamp) : NULL;
     bb_request_add_members(
-        request, bb_arena_print(arena, "\"timestamp\":\"%s\",\"sign\":\"%s\",", timestamp, code),
+        request, bb_arena_join(arena, "\"timestamp\":\"%s\",\"sign\":\"%s\",", timestamp, code),
         code);
 }
 

@@ -87,7 +87,7 @@ const char *bb_render_mentions(struct bb_render *r, const char *everyone, size_t
     for (size_t i = 0; line && i < bb_render_mention_count(r, most); i++) {
         const char *who = person(r, &m->mentions[i]);
         if (!who || *who)
-            line = bb_arena_print(r->arena, "%s%s%s", line, *line ? " " : "", who);
+            line = bb_arena_join(r->arena, "%s%s%s", line, *line ? " " : "", who);
     }
     if (m->mention_count > most)
         bb_cuts_add(r->cuts, "mentions");

@@ -14,7 +14,7 @@ void bb_request_add_query(struct bb_request *request, const char *name, const ch
     struct bb_url *url = &request->url;
     const char *encoded = bb_url_encode(arena, value);
     const char *query =
-        bb_arena_print(arena, "%s%s%s=%s", url->query, *url->query ? "&" : "", name, encoded);
+        bb_arena_join(arena, "%s%s%s=%s", url->query, *url->query ? "&" : "", name, encoded);
     if (!query)
         return;
     url->query = query;
@@ -42,8 +42,8 @@ void bb_request_add_members(struct bb_request *request, const char *members, con
 
 const char *bb_request_masked_url(struct bb_request *request) {
     const struct bb_url *url = &request->url;
-    return bb_arena_print(&request->arena, "%s://%s%s%s/" BB_MASK, url->scheme, url->host,
-                          *url->port ? ":" : "", url->port);
+    return bb_arena_join(&request->arena, "%s://%s%s%s/" BB_MASK, url->scheme, url->host,
+                         *url->port ? ":" : "", url->port);
 }
 
 const char *bb_request_masked_body(struct bb_request *request, size_t *length) {

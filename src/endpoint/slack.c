@@ -86,7 +86,7 @@ static const struct bb_escape link_escape = {link_specials, escape_char};
 static const char *person(struct bb_render *r, const bb_mention *mention) {
     if (mention->slack &&
         strspn(mention->slack, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == strlen(mention->slack))
-        return bb_arena_print(r->arena, "<@%s>", mention->slack);
+        return bb_arena_join(r->arena, "<@%s>", mention->slack);
     return bb_render_fit(r, "mentions", mention->name, &mrkdwn, (struct bb_limit){.units = 80});
 }
 
@@ -98,9 +98,9 @@ static const char *render_text(struct bb_render *r) {
     if (bb_render_has_link(r)) {
         const char *link =
             bb_render_fit(r, "link", r->message->link, &link_escape, (struct bb_limit){.units = 0});
-        text = bb_arena_print(r->arena, "*<%s|%s>*%s%s", link, title, gap, mentions);
+        text = bb_arena_join(r->arena, "*<%s|%s>*%s%s", link, title, gap, mentions);
     } else {
-        text = bb_arena_print(r->arena, "*%s*%s%s", title, gap, mentions);
+        text = bb_arena_join(r->arena, "*%s*%s%s", title, gap, mentions);
     }
     bb_json_string(&r->json, "text", text);
     return title;
@@ -116,7 +116,7 @@ static void push_mrkdwn(struct bb_render *r, const char *key, const char *text) 
 
 static const char *fact_text(struct bb_render *r, const struct bb_fact *fact) {
     const char *value = bb_render_fact(r, fact, &mrkdwn, name_limit, excerpt_limit);
-    return bb_arena_print(r->arena, "*%s*\n%s", fact->label, value);
+    return bb_arena_join(r->arena, "*%s*\n%s", fact->label, value);
 }
 
 static void push_section(struct bb_render *r, const char *text) {
@@ -156,8 +156,8 @@ static void push_context(struct bb_render *r, const struct bb_fact *by) {
     if (by) {
         const char *who = bb_render_fact(r, by, &mrkdwn, name_limit, excerpt_limit);
         const char *colon = bb_word_colon(r->message->language);
-        text = bb_arena_print(r->arena, "%s%s%s%s%s", by->label, colon, who,
-                              when && *when ? " · " : "", when);
+        text = bb_arena_join(r->arena, "%s%s%s%s%s", by->label, colon, who,
+                             when && *when ? " · " : "", when);
     }
     if (text && !*text)
         return;

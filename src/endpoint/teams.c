@@ -114,7 +114,7 @@ static const char *person_name(struct bb_render *r, const bb_mention *mention) {
 /* "everyone" cannot be notified from a webhook. */
 static const char *mention_text(struct bb_render *r, const bb_mention *mention) {
     if (mention->teams)
-        return bb_arena_print(r->arena, "<at>%s</at>", person_name(r, mention));
+        return bb_arena_join(r->arena, "<at>%s</at>", person_name(r, mention));
     return bb_render_fit(r, "mentions", mention->name, &markdown, person_limit);
 }
 

@@ -66,7 +66,7 @@ static const char *const marks[] = {
 /* "@all" is documented for text only; as markdown it is read all the same. */
 static const char *person(struct bb_render *r, const bb_mention *mention) {
     if (mention->wecom)
-        return bb_arena_print(r->arena, "<@%s>", mention->wecom);
+        return bb_arena_join(r->arena, "<@%s>", mention->wecom);
     return bb_render_fit(r, "mentions", mention->name, &markdown,
                          (struct bb_limit){.bytes = PERSON_MAX});
 }
@@ -78,14 +78,14 @@ static const char *link_text(struct bb_render *r) {
     bool cut = false; /* the button's text was bounded already */
     const char *label =
         bb_text_fit(r->arena, bb_render_button(r), &markdown, (struct bb_limit){.units = 0}, &cut);
-    return bb_arena_print(r->arena, "\n[%s](%s)", label, link);
+    return bb_arena_join(r->arena, "\n[%s](%s)", label, link);
 }
 
 /* What stands at the end and must not be cut. */
 static const char *make_tail(struct bb_render *r) {
     const char *link = link_text(r),
                *mentions = bb_render_mentions(r, "<@all>", MENTIONS_SHOWN, person);
-    return bb_arena_print(r->arena, "%s%s%s", link, mentions && *mentions ? "\n" : "", mentions);
+    return bb_arena_join(r->arena, "%s%s%s", link, mentions && *mentions ? "\n" : "", mentions);
 }
 
 /* A piece of the content: `text`, cut to `most` bytes and to what room there is. */
@@ -117,8 +117,8 @@ static void add_part(struct bb_render *r, struct bb_buf *out, size_t room,
 static void add_heading(struct bb_render *r, struct bb_buf *out, size_t room) {
     struct part part = {
         .name = "title",
-        .before = bb_arena_print(r->arena, "### <font color=\"%s\">%s</font> ",
-                                 colors[r->message->level], marks[r->message->level]),
+        .before = bb_arena_join(r->arena, "### <font color=\"%s\">%s</font> ",
+                                colors[r->message->level], marks[r->message->level]),
         .text = r->message->title,
         .after = "",
         .most = TITLE_MAX,
@@ -148,8 +148,8 @@ static void add_fact(struct bb_render *r, struct bb_buf *out, size_t room,
     struct part part = {
         .name = fact->name,
         .before =
-            bb_arena_print(r->arena, "\n%s%s<font color=\"%s\">", fact->label,
-                           bb_word_colon(m->language), is_status ? colors[m->level] : "comment"),
+            bb_arena_join(r->arena, "\n%s%s<font color=\"%s\">", fact->label,
+                          bb_word_colon(m->language), is_status ? colors[m->level] : "comment"),
         .text = bb_render_one_line(r, fact->value),
         .after = "</font>",
         .most = fact->is_long ? EXCERPT_MAX : NAME_MAX_BYTES,

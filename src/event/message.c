@@ -177,7 +177,7 @@ static char *derived_title(struct bb_arena *arena, const struct story *story,
     const char *subject = name_line(arena, story->subject, story->subject_id);
     if (!what || !subject || !*subject)
         return subject ? what : NULL;
-    return bb_arena_print(arena, "%s - %s", what, subject);
+    return bb_arena_join(arena, "%s - %s", what, subject);
 }
 
 static const char *make_title(struct bb_message *message, struct bb_arena *arena,
