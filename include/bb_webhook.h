@@ -22,10 +22,12 @@
  *                  part this library does not know is all zero, else
  *                  BB_ERR_STRUCT. Zero in any field means the usual case.
  *   Ownership      what a _new or an out parameter hands over is freed with the
- *                  function of that type; every _free accepts NULL.
+ *                  function of that type; every _free accepts NULL. When a call
+ *                  fails, what it would have handed over is NULL.
  *   Threads        one dispatcher may be used by any number of threads at once.
  *                  A report, a request and an event document belong to one
- *                  thread at a time.
+ *                  thread at a time. After fork() the child makes a dispatcher
+ *                  of its own; it neither uses nor frees its parent's.
  *   Time           milliseconds since 1970-01-01 UTC, except created_ts, which
  *                  is in seconds (as the Custom endpoint sends it).
  *   Secrets        a webhook's URL path and query, its secret, and signatures
@@ -300,6 +302,8 @@ typedef struct bb_response {
     const char *headers;      /* "Name: value" lines, CRLF or LF; may be NULL */
     const char *body;         /* what was read of it; the first 64 KiB suffice */
     size_t body_length;
+    const bb_request *request; /* what was sent; without it, signatures that the
+                                  answer repeats cannot be kept out of its texts */
 } bb_response;
 #define BB_RESPONSE_INIT BB_INIT_STRUCT(bb_response)
 

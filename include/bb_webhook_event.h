@@ -223,7 +223,7 @@ typedef struct bb_mention {
     const char *discord;  /* user id (snowflake), "80351110224678912" */
     const char *teams;    /* Entra object id or user principal name */
     const char *dingtalk; /* user id */
-    const char *phone;    /* mainland China number, "+86" optional: DingTalk, WeCom */
+    const char *phone;    /* mainland China number, "+86" optional: DingTalk */
     const char *feishu;   /* open_id "ou_..." or user_id */
     const char *wecom;    /* userid */
     int everyone;         /* not 0: the whole room; the ids are ignored */
@@ -235,7 +235,7 @@ typedef struct bb_mention {
  * missing is simply not shown. */
 typedef struct bb_event {
     size_t struct_size;
-    const char *id; /* the event's own id; NULL: one is made */
+    const char *id; /* the event's own id, up to 255 bytes; NULL: one is made */
     bb_activity activity;
     bb_level level;          /* 0: derived from what happened */
     const char *title;       /* NULL: derived, in each webhook's language */

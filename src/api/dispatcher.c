@@ -27,6 +27,7 @@ static bool build(struct bb_dispatcher *d) {
     struct bb_http_config config = {
         .mem = &d->settings.mem,
         .ca_file = options->ca_file,
+        .max_parallel = (long)options->max_parallel,
         .connect_timeout_ms = (long)options->connect_timeout_ms,
         .http2 = options->http2 != 0,
         .allow_http = d->settings.policy.allow_http,
@@ -41,6 +42,7 @@ int bb_dispatcher_new(const bb_options *options, bb_dispatcher **dispatcher, bb_
     struct bb_settings settings;
     if (!dispatcher)
         return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher is NULL");
+    *dispatcher = NULL;
     int code = bb_settings_read(&settings, options, error);
     if (code)
         return code;

@@ -6,6 +6,11 @@
 #include "api/registry.h"
 #include "driver/http.h"
 
+struct bb_pause {
+    int64_t until_ms; /* 0: none */
+    char reason[512];
+};
+
 struct bb_dispatcher {
     struct bb_settings settings;
     struct bb_arena arena;      /* the options' texts */
@@ -14,7 +19,7 @@ struct bb_dispatcher {
     struct bb_registry *registry;
     struct bb_http *http;
     pthread_mutex_t standing_lock;
-    int64_t type_paused_until_ms[BB_CUSTOM + 1];
+    struct bb_pause type_pauses[BB_CUSTOM + 1]; /* Discord's global limits */
 };
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/batch.h"
 #include "api/report.h"
@@ -16,7 +17,6 @@ struct delivery {
     const struct bb_rendering *rendering;
     struct bb_report_row *row;
     struct bb_request request;
-    bool is_made; /* the request, and its transfer runs or is over */
     struct bb_transfer transfer;
     int64_t started_ms; /* monotonic */
 };
@@ -24,7 +24,7 @@ struct delivery {
 struct post {
     struct bb_dispatcher *dispatcher;
     const struct bb_post_mode *mode;
-    char new_id[64]; /* for an event that has none */
+    char new_id[80]; /* for an event that has none */
     struct bb_batch batch;
     struct bb_hooks hooks;
     struct bb_report *report;
@@ -44,13 +44,14 @@ static void judge(struct post *post, struct delivery *delivery, const bb_respons
     struct bb_exchange exchange = {
         .webhook = &delivery->hook->webhook,
         .host = delivery->hook->url.host,
-        .request = delivery->is_made ? &delivery->request : NULL,
         .response = response,
         .now_ms = bb_settings_now_ms(&d->settings),
     };
     bb_arena_init(&scratch, &d->settings.mem);
     bb_outcome_judge(&scratch, &exchange, outcome);
     bb_arena_free(&scratch);
+    if (post->mode->only && outcome->verdict == BB_DELIVERED)
+        bb_standing_clear(d, delivery->hook); /* before what this answer asks for */
     bb_standing_note(d, delivery->hook, outcome, exchange.now_ms);
 }
 
@@ -93,6 +94,7 @@ static void finish(struct post *post, struct delivery *delivery) {
     response.headers = bb_buf_data(&transfer->headers);
     response.body = bb_buf_data(&transfer->body);
     response.body_length = transfer->body.length;
+    response.request = &delivery->request;
     judge(post, delivery, &response);
     fill_in_times(delivery);
     log_outcome(post, delivery);
@@ -118,7 +120,7 @@ static bool send_request(struct post *post, struct delivery *delivery, int64_t l
     if (bb_batch_request(&post->batch, delivery->hook, delivery->rendering, &signing,
                          &delivery->request, NULL) == BB_OK &&
         bb_session_start(post->session, &delivery->transfer))
-        return delivery->is_made = true;
+        return true;
     bb_arena_free(&delivery->request.arena);
     return false;
 }
@@ -205,7 +207,8 @@ static int find_hooks(struct post *post, bb_error *error) {
 static int prepare(struct post *post, const bb_event *event, bb_error *error) {
     struct bb_dispatcher *d = post->dispatcher;
     const bb_allocator *mem = &d->settings.mem;
-    snprintf(post->new_id, sizeof post->new_id, "evt_%s_%llx", d->id_prefix,
+    /* the process id, because a fork copies prefix and number */
+    snprintf(post->new_id, sizeof post->new_id, "evt_%s_%lx_%llx", d->id_prefix, (long)getpid(),
              atomic_fetch_add(&d->events, 1));
     int code = bb_batch_init(&post->batch, &d->settings, event, post->new_id,
                              bb_settings_now_ms(&d->settings), error);
@@ -232,7 +235,7 @@ int bb_post(struct bb_dispatcher *dispatcher, const bb_event *event,
     if (code == BB_OK)
         drive(&post);
     if (post.session)
-        bb_http_give(dispatcher->http, post.session);
+        bb_http_give(dispatcher->http, post.session, bb_clock_monotonic_ms());
     bb_hooks_free(&post.hooks);
     bb_batch_free(&post.batch);
     if (code == BB_OK && report)
@@ -244,6 +247,8 @@ int bb_post(struct bb_dispatcher *dispatcher, const bb_event *event,
 
 int bb_webhook_post(bb_dispatcher *dispatcher, const bb_event *event,
                     const bb_post_options *options, bb_report **report, bb_error *error) {
+    if (report)
+        *report = NULL;
     if (!dispatcher)
         return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher is NULL");
     bb_post_options own = BB_POST_OPTIONS_INIT;

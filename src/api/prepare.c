@@ -86,6 +86,7 @@ int bb_webhook_prepare(const bb_options *options, const bb_webhook *webhook, con
     struct bb_settings settings;
     if (!request)
         return bb_fail(error, BB_ERR_ARGUMENT, "request is NULL");
+    *request = NULL;
     int code = bb_settings_read(&settings, options, error);
     if (code)
         return code;
@@ -122,37 +123,43 @@ const char *bb_request_method(const bb_request *request) {
 }
 
 const char *bb_request_url(const bb_request *request, bb_view view) {
+    if (!request)
+        return NULL;
     return view == BB_REAL ? request->url.text : behind(request)->masked_url;
 }
 
 const char *bb_request_body(const bb_request *request, bb_view view, size_t *length) {
+    if (length)
+        *length = 0;
+    if (!request)
+        return NULL;
     if (length)
         *length = view == BB_REAL ? request->length : behind(request)->masked_length;
     return view == BB_REAL ? request->body : behind(request)->masked_body;
 }
 
 size_t bb_request_header_count(const bb_request *request) {
-    return request->header_count;
+    return request ? request->header_count : 0;
 }
 
 const char *bb_request_header_name(const bb_request *request, size_t index) {
-    return index < request->header_count ? request->headers[index].name : NULL;
+    return index < bb_request_header_count(request) ? request->headers[index].name : NULL;
 }
 
 const char *bb_request_header_value(const bb_request *request, size_t index, bb_view view) {
-    if (index >= request->header_count)
+    if (index >= bb_request_header_count(request))
         return NULL;
     bool is_masked = view != BB_REAL && request->headers[index].is_secret;
     return is_masked ? BB_MASK : request->headers[index].value;
 }
 
 size_t bb_request_cut_count(const bb_request *request) {
-    return behind(request)->rendering->cuts.count;
+    return request ? behind(request)->rendering->cuts.count : 0;
 }
 
 const char *bb_request_cut(const bb_request *request, size_t index) {
-    const struct bb_cuts *cuts = &behind(request)->rendering->cuts;
-    return index < cuts->count ? cuts->names[index] : NULL;
+    return index < bb_request_cut_count(request) ? behind(request)->rendering->cuts.names[index]
+                                                 : NULL;
 }
 
 /* ---- the filter's word ---- */

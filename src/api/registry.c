@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "event/filter.h"
-#include "event/webhook.h"
 
 /* uthash takes its memory through these; `mem` is in scope wherever it is used. */
 #define uthash_malloc(size) bb_mem_alloc(mem, size)
@@ -59,6 +58,17 @@ static int by_serial(const void *a, const void *b) {
 
 /* ---- life ---- */
 
+/* Readers first, as is usual, and with many posts no change would ever be made. */
+static void init_lock(pthread_rwlock_t *lock) {
+    pthread_rwlockattr_t fair;
+    pthread_rwlockattr_init(&fair);
+#ifdef __GLIBC__
+    pthread_rwlockattr_setkind_np(&fair, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+    pthread_rwlock_init(lock, &fair);
+    pthread_rwlockattr_destroy(&fair);
+}
+
 struct bb_registry *bb_registry_new(const bb_allocator *mem) {
     struct bb_registry *registry = bb_mem_zalloc(mem, sizeof *registry);
     if (!registry)
@@ -69,7 +79,7 @@ struct bb_registry *bb_registry_new(const bb_allocator *mem) {
         bb_mem_free(mem, registry);
         return NULL;
     }
-    pthread_rwlock_init(&registry->lock, NULL);
+    init_lock(&registry->lock);
     return registry;
 }
 
@@ -127,8 +137,8 @@ int bb_registry_add(struct bb_registry *registry, struct bb_hook *hook, bb_error
     pthread_rwlock_wrlock(&registry->lock);
     hook->serial = registry->next_serial;
     if (find(registry, hook->webhook.id))
-        code = bb_webhook_fail(error, BB_ERR_EXISTS, &hook->webhook,
-                               "id: another webhook has it already, give each its own");
+        code = bb_fail(error, BB_ERR_EXISTS, "another webhook has the id \"%.100s\" already",
+                       hook->webhook.id);
     else if (!insert(registry, hook))
         code = bb_fail_memory(error);
     else

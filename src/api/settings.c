@@ -19,6 +19,8 @@ static void fill_in_defaults(bb_options *options) {
     fill_in(&options->max_parallel, 64);
     if (!options->user_agent || !*options->user_agent)
         options->user_agent = "bb_webhook/" BB_WEBHOOK_VERSION;
+    if (options->ca_file && !*options->ca_file)
+        options->ca_file = NULL;
     if (!options->clock)
         options->clock = system_clock;
 }

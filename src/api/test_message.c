@@ -1,7 +1,5 @@
 /* The test message: an ordinary event whose words say that it is a test. */
 #include "api/post.h"
-#include "api/report.h"
-#include "api/standing.h"
 #include "event/words.h"
 
 static void fill_in(bb_event *event, struct bb_arena *arena, const bb_webhook *webhook) {
@@ -26,19 +24,14 @@ static int post_test(bb_dispatcher *d, struct bb_hook *hook, bb_report **report,
 
 int bb_webhook_test(bb_dispatcher *dispatcher, const char *id, bb_report **report,
                     bb_error *error) {
-    bb_report *own = NULL;
+    if (report)
+        *report = NULL;
     if (!dispatcher || !id)
         return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher or id is NULL");
     struct bb_hook *hook = bb_registry_find(dispatcher->registry, id);
     if (!hook)
         return bb_fail(error, BB_ERR_NOT_FOUND, "no webhook has the id \"%.100s\"", id);
-    int code = post_test(dispatcher, hook, &own, error);
-    if (code == BB_OK && bb_report_undelivered(own) == 0)
-        bb_standing_clear(dispatcher, hook);
+    int code = post_test(dispatcher, hook, report, error);
     bb_hook_release(hook);
-    if (code == BB_OK && report)
-        *report = own;
-    else
-        bb_report_free(own);
     return code;
 }

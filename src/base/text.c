@@ -243,6 +243,14 @@ const char *bb_text_excerpt(struct bb_arena *arena, const char *text, size_t gra
 
 /* ---- fit ---- */
 
+bool bb_is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool bb_is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
 size_t bb_escape_put(char *out, const char *text) {
     size_t n = strlen(text);
     memcpy(out, text, n);

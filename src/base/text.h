@@ -54,6 +54,10 @@ struct bb_escape {
     size_t (*write)(const char *begin, const char *at, char *out);
 };
 
+/* ASCII letters and digits, whatever the host's locale. */
+bool bb_is_letter(char c);
+bool bb_is_digit(char c);
+
 /* For `write`: copies `text` without its NUL, returns its length. */
 size_t bb_escape_put(char *out, const char *text);
 

@@ -132,7 +132,7 @@ void bb_outcome_judge(struct bb_arena *arena, const struct bb_exchange *exchange
                       bb_outcome *outcome) {
     const bb_response *response = exchange->response;
     struct bb_secrets secrets = {
-        .arena = arena, .webhook = exchange->webhook, .request = exchange->request};
+        .arena = arena, .webhook = exchange->webhook, .request = exchange->response->request};
     memset(outcome, 0, sizeof *outcome);
     if (response->failure || response->http_status < 200 || response->http_status > 999)
         judge_failure(&secrets, exchange->webhook, response, outcome);

@@ -7,9 +7,7 @@
 /* What an outcome is made from. */
 struct bb_exchange {
     const bb_webhook *webhook;
-    const char *host;                 /* that was asked; "" when it is not known */
-    const struct bb_request *request; /* what was sent; NULL when it is not known: its
-                                         signatures cannot be kept out of texts then */
+    const char *host; /* that was asked; "" when it is not known */
     const bb_response *response;
     int64_t now_ms;
 };

@@ -10,12 +10,14 @@
 
 enum {
     WARM_SESSIONS = 16, /* kept when not in use */
-    IDLE_HANDLES = 64,  /* easy handles kept in a session */
+    IDLE_MAX_MS = 60 * 1000,
+    IDLE_HANDLES = 64, /* easy handles kept in a session */
     KEPT_CONNECTIONS = 256
 };
 
 struct bb_session {
     struct bb_session *next;
+    int64_t given_ms;                    /* back to the pool */
     const struct bb_http_config *config; /* the pool's */
     CURLM *multi;
     CURLSH *share; /* TLS sessions: libcurl keeps them by easy handle otherwise */
@@ -57,14 +59,18 @@ static void session_free(struct bb_session *session) {
     bb_mem_free(session->config->mem, session);
 }
 
+static void free_all(struct bb_session *session) {
+    while (session) {
+        struct bb_session *next = session->next;
+        session_free(session);
+        session = next;
+    }
+}
+
 void bb_http_free(struct bb_http *http) {
     if (!http)
         return;
-    while (http->warm) {
-        struct bb_session *session = http->warm;
-        http->warm = session->next;
-        session_free(session);
-    }
+    free_all(http->warm);
     pthread_mutex_destroy(&http->lock);
     bb_mem_free(http->config.mem, http);
 }
@@ -82,7 +88,8 @@ static struct bb_session *session_new(const struct bb_http_config *config) {
         return NULL;
     }
     /* by default it shrinks when few transfers run, and connections are lost */
-    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
+    long most = config->max_parallel > KEPT_CONNECTIONS ? config->max_parallel : KEPT_CONNECTIONS;
+    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, most);
     return session;
 }
 
@@ -97,15 +104,32 @@ struct bb_session *bb_http_take(struct bb_http *http) {
     return session ? session : session_new(&http->config);
 }
 
-void bb_http_give(struct bb_http *http, struct bb_session *session) {
+/* Cuts off the list's end: the last given stands first, so it is sorted by age. */
+static struct bb_session *take_stale(struct bb_http *http, int64_t now_ms) {
+    struct bb_session **at = &http->warm;
+    size_t kept = 0;
+    while (*at && now_ms - (*at)->given_ms <= IDLE_MAX_MS) {
+        at = &(*at)->next;
+        kept++;
+    }
+    struct bb_session *stale = *at;
+    *at = NULL;
+    http->warm_count = kept;
+    return stale;
+}
+
+void bb_http_give(struct bb_http *http, struct bb_session *session, int64_t now_ms) {
     pthread_mutex_lock(&http->lock);
+    struct bb_session *stale = take_stale(http, now_ms);
     bool keep = !session->is_broken && http->warm_count < WARM_SESSIONS;
     if (keep) {
+        session->given_ms = now_ms;
         session->next = http->warm;
         http->warm = session;
         http->warm_count++;
     }
     pthread_mutex_unlock(&http->lock);
+    free_all(stale);
     if (!keep)
         session_free(session);
 }

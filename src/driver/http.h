@@ -12,6 +12,7 @@ struct bb_http_config {
     const bb_allocator *mem;
     const char *ca_file; /* NULL: libcurl's own; borrowed for the pool's life */
     long connect_timeout_ms;
+    long max_parallel; /* transfers of one session at once */
     bool http2;
     bool allow_http;
     bool allow_private;
@@ -64,7 +65,9 @@ void bb_http_free(struct bb_http *http);
 /* A session of the caller's own until it is given back; a warm one if there is
  * one. NULL when out of memory. Any thread. */
 struct bb_session *bb_http_take(struct bb_http *http);
-void bb_http_give(struct bb_http *http, struct bb_session *session);
+/* `now_ms` (monotonic) tells which sessions nobody has wanted for a minute: they
+ * are closed, for their connections are dead by then. */
+void bb_http_give(struct bb_http *http, struct bb_session *session, int64_t now_ms);
 
 /* Starts one transfer. False when it could not be, for want of memory. */
 bool bb_session_start(struct bb_session *session, struct bb_transfer *transfer);

@@ -16,9 +16,12 @@ static size_t on_header(char *line, size_t size, size_t count, void *user) {
     transfer->header_bytes += n; /* of all header blocks: 1xx without end, too */
     if (transfer->header_bytes > BB_HTTP_HEADERS_MAX)
         return 0;
-    if (n > 5 && memcmp(line, "HTTP/", 5) == 0)
+    if (n > 5 && memcmp(line, "HTTP/", 5) == 0) {
         bb_buf_clear(&transfer->headers);
-    transfer->is_head_complete = *line == '\r' || *line == '\n';
+        transfer->is_head_complete = false;
+    } else if (*line == '\r' || *line == '\n') { /* trailers may follow: it stays true */
+        transfer->is_head_complete = true;
+    }
     bb_buf_add(&transfer->headers, line, n);
     return bb_buf_failed(&transfer->headers) ? 0 : n;
 }

@@ -152,7 +152,7 @@ static void sign(struct bb_request *request, const bb_webhook *webhook,
 /* The wording is told, because a plain 200 is what most receivers answer first. */
 static void not_understood(bb_outcome *outcome) {
     snprintf(outcome->text, sizeof outcome->text,
-             "its body is not {\"code\":0} (set allow_any_2xx if any 2xx shall do)");
+             "HTTP 200 with {\"code\":0} is wanted (set allow_any_2xx if any 2xx shall do)");
 }
 
 /* `code` as a number or a numeric string: older documentation shows both. */

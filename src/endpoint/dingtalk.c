@@ -2,7 +2,6 @@
  * DingTalk custom robots: markdown, or an action card on request.
  * Facts: DingTalk's documentation of custom robots and its security settings.
  */
-#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -15,7 +14,7 @@ static const struct bb_limit list_title_limit = {.units = 64};
 static const struct bb_limit title_limit = {.json = 600};
 static const struct bb_limit name_limit = {.json = 500};
 static const struct bb_limit excerpt_limit = {.json = 2000};
-static const struct bb_limit description_limit = {.json = 6000};
+static const struct bb_limit description_limit = {.json = 5400};
 static const struct bb_limit person_limit = {.json = 150};
 
 enum { MENTIONS_SHOWN = 10, TEXT_ROOM = 18000 };
@@ -23,9 +22,9 @@ enum { MENTIONS_SHOWN = 10, TEXT_ROOM = 18000 };
 /* ---- markdown ---- */
 
 static const unsigned char specials[256] = {
-    ['<'] = 1, ['>'] = 1, ['&'] = 1, ['\\'] = 1, ['*'] = 1, ['_'] = 1,  ['`'] = 1,
-    ['['] = 1, [']'] = 1, ['('] = 1, [')'] = 1,  ['~'] = 1, ['!'] = 1,  ['#'] = 1,
-    ['-'] = 1, ['+'] = 1, ['.'] = 1, ['='] = 1,  ['|'] = 1, ['\n'] = 1,
+    ['<'] = 1, ['>'] = 1, ['&'] = 1, ['\\'] = 1, ['*'] = 1,  ['_'] = 1,
+    ['`'] = 1, ['['] = 1, [']'] = 1, ['~'] = 1,  ['#'] = 1,  ['-'] = 1,
+    ['+'] = 1, ['.'] = 1, ['='] = 1, ['|'] = 1,  ['\n'] = 1,
 };
 
 /* HTML is shown on a desktop and blanks the whole message on a phone. */
@@ -75,8 +74,13 @@ static void add_description(struct bb_render *r, struct bb_buf *text) {
     bb_buf_text(text, bb_render_fit(r, "description", description, &markdown, description_limit));
 }
 
+/* A card needs a link for its button. */
+static bool is_card(const struct bb_render *r) {
+    return r->webhook->dingtalk_action_card && bb_render_has_link(r);
+}
+
 static bool can_notify(const struct bb_render *r, const bb_mention *mention) {
-    return !r->webhook->dingtalk_action_card && (mention->dingtalk || mention->phone);
+    return !is_card(r) && (mention->dingtalk || mention->phone);
 }
 
 /* The literal @ must stand in the text, or nobody is notified. */
@@ -97,7 +101,7 @@ static void add_mentions(struct bb_render *r, struct bb_buf *text) {
 }
 
 static void add_link(struct bb_render *r, struct bb_buf *text) {
-    if (!bb_render_has_link(r) || r->webhook->dingtalk_action_card)
+    if (!bb_render_has_link(r) || is_card(r))
         return;
     bool cut = false; /* the button's text was bounded already */
     const char *label =
@@ -149,21 +153,25 @@ static void push_at(struct bb_render *r) {
     bb_json_end(&r->json);
 }
 
+/* For the chat list; the heading holds more of it. */
+static const char *list_title(struct bb_render *r) {
+    bool cut = false;
+    return bb_text_fit(r->arena, r->message->title, NULL, list_title_limit, &cut);
+}
+
 static void render(struct bb_render *r) {
-    bool is_card = r->webhook->dingtalk_action_card && bb_render_has_link(r);
-    const char *type = is_card ? "actionCard" : "markdown";
+    const char *type = is_card(r) ? "actionCard" : "markdown";
     bb_json_string(&r->json, "msgtype", type);
     bb_json_object(&r->json, type);
-    bb_json_string(&r->json, "title",
-                   bb_render_fit(r, "title", r->message->title, NULL, list_title_limit));
+    bb_json_string(&r->json, "title", list_title(r));
     bb_json_string(&r->json, "text", make_text(r));
-    if (is_card) {
+    if (is_card(r)) {
         bb_json_string(&r->json, "btnOrientation", "0");
         bb_json_string(&r->json, "singleTitle", bb_render_button(r));
         bb_json_string(&r->json, "singleURL", r->message->link);
     }
     bb_json_end(&r->json);
-    if (!r->webhook->dingtalk_action_card)
+    if (!is_card(r))
         push_at(r);
 }
 
@@ -261,7 +269,7 @@ const struct bb_endpoint bb_endpoint_dingtalk = {
     .label = "DingTalk",
     .hosts = hosts,
     .content_type = "application/json; charset=utf-8",
-    .body_max = 19000,
+    .body_max = 18900, /* and 60 for msgUuid */
     .configure = configure,
     .render = render,
     .sign = sign,

@@ -2,7 +2,6 @@
  * Discord webhooks: one embed with colour, fields and time.
  * Facts: discord-api-docs, resources/webhook and resources/message.
  */
-#include <ctype.h>
 #include <string.h>
 
 #include "endpoint/endpoint.h"
@@ -13,7 +12,7 @@
 static const struct bb_limit title_limit = {.units = 256};
 static const struct bb_limit name_limit = {.units = 200};
 static const struct bb_limit excerpt_limit = {.units = 700};
-static const struct bb_limit description_limit = {.units = 2400, .bytes = 9000};
+static const struct bb_limit description_limit = {.units = 2200, .bytes = 7000};
 
 enum { MENTIONS_SHOWN = 20 /* of 80 units: content may have 2,000 */ };
 
@@ -25,9 +24,17 @@ static const unsigned char specials[256] = {
     ['>'] = 1,  ['#'] = 1, ['-'] = 1, ['+'] = 1, ['.'] = 1, [':'] = 1,
 };
 
+static bool is_active(const char *begin, const char *at) {
+    if (*at == ':')
+        return bb_render_begins_emoji(at);
+    if (*at == '_') /* within a word it is inert, and often part of a link */
+        return !bb_render_is_within_word(begin, at);
+    return bb_render_is_markup(begin, at, ">#-+");
+}
+
 static size_t escape_char(const char *begin, const char *at, char *out) {
     size_t n = 0;
-    if (*at == ':' ? bb_render_begins_emoji(at) : bb_render_is_markup(begin, at, ">#-+"))
+    if (is_active(begin, at))
         out[n++] = '\\';
     out[n++] = *at;
     return n;
@@ -35,10 +42,38 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
 
 static const struct bb_escape markdown = {specials, escape_char};
 
+/* Titles show backslashes, and still some markup: look-alikes, and a zero-width
+ * space behind what begins a mention, an emoji or a link. */
+static const unsigned char title_specials[256] = {
+    ['*'] = 1, ['_'] = 1, ['~'] = 1, ['|'] = 1, ['`'] = 1,
+    [':'] = 1, ['<'] = 1, ['@'] = 1, [']'] = 1};
+
+static bool is_doubled(const char *begin, const char *at) {
+    return at[1] == *at || (at > begin && at[-1] == *at);
+}
+
+static size_t escape_title(const char *begin, const char *at, char *out) {
+    bool is_mark = strchr("*`", *at) || (*at == '_' && !bb_render_is_within_word(begin, at)) ||
+                   (strchr("~|", *at) && is_doubled(begin, at));
+    bool is_begin = *at == '@' || (*at == ':' && bb_render_begins_emoji(at)) ||
+                    (*at == '<' && at[1] != ' ') || (*at == ']' && at[1] == '(');
+    if (is_mark)
+        return bb_render_look_alike(*at, out);
+    *out = *at;
+    return is_begin ? 1 + bb_escape_put(out + 1, BB_ZERO_WIDTH_SPACE) : 1;
+}
+
+static const struct bb_escape title_text = {title_specials, escape_title};
+
 /* ---- render ---- */
 
+/* A 63-bit number: with any other in its list, Discord refuses the message. */
 static bool has_user_id(const bb_mention *mention) {
-    return mention->discord && strspn(mention->discord, "0123456789") == strlen(mention->discord);
+    static const char largest[] = "9223372036854775807";
+    const char *id = mention->discord;
+    size_t n = id ? strlen(id) : 0;
+    return n > 0 && strspn(id, "0123456789") == n &&
+           (n < sizeof largest - 1 || (n == sizeof largest - 1 && strcmp(id, largest) <= 0));
 }
 
 static const char *person(struct bb_render *r, const bb_mention *mention) {
@@ -95,17 +130,32 @@ static void push_fields(struct bb_render *r) {
     bb_json_end(&r->json);
 }
 
+/* Discord refuses the whole message for an `url` whose host has no dot. */
+static bool takes_link(const struct bb_render *r) {
+    const char *host = bb_render_has_link(r) ? strstr(r->message->link, "://") + 3 : "";
+    const char *dot = strchr(host, '.');
+    return *host == '[' || (dot && (size_t)(dot - host) < strcspn(host, ":/?#"));
+}
+
+static void push_description(struct bb_render *r) {
+    const struct bb_message *m = r->message;
+    const char *text =
+        bb_render_fit(r, "description", m->description, &markdown, description_limit);
+    if (bb_render_has_link(r) && !takes_link(r))
+        text = bb_arena_join(r->arena, "%s%s<%s>", text, text && *text ? "\n" : "", m->link);
+    if (!text || *text)
+        bb_json_string(&r->json, "description", text);
+}
+
 static void push_embed(struct bb_render *r) {
     const struct bb_message *m = r->message;
     const char *time = bb_render_time(r);
     bb_json_object(&r->json, NULL);
-    bb_json_string(&r->json, "title", bb_render_fit(r, "title", m->title, &markdown, title_limit));
-    if (bb_render_has_link(r))
+    bb_json_string(&r->json, "title",
+                   bb_render_fit(r, "title", m->title, &title_text, title_limit));
+    if (takes_link(r))
         bb_json_string(&r->json, "url", m->link);
-    if (m->description && *m->description)
-        bb_json_string(
-            &r->json, "description",
-            bb_render_fit(r, "description", m->description, &markdown, description_limit));
+    push_description(r);
     bb_json_integer(&r->json, "color", (int64_t)bb_render_color(m->level));
     push_fields(r);
     if (time)
@@ -129,7 +179,7 @@ static const char *webhook_path(const char *path) {
     if (strncmp(path, api, sizeof api - 1) != 0)
         return NULL;
     path += sizeof api - 1;
-    if (*path == 'v' && isdigit((unsigned char)path[1]))
+    if (*path == 'v' && bb_is_digit(path[1]))
         path += 1 + strspn(path + 1, "0123456789") + 1;
     if (strncmp(path, webhooks, sizeof webhooks - 1) != 0)
         return NULL;
@@ -231,7 +281,8 @@ static void judge(const struct bb_answer *answer, const bb_webhook *webhook, bb_
     }
     const char *code = bb_answer_code(answer, bb_json_get(answer->json, "code"));
     const char *words = bb_json_text(bb_json_get(answer->json, "message"));
-    bb_outcome_quote(outcome, answer, code, words ? words : answer->text);
+    bool is_form = code && strcmp(code, "50035") == 0; /* what is wrong stands in `errors` */
+    bb_outcome_quote(outcome, answer, code, words && !is_form ? words : answer->text);
     if (answer->status == 429)
         judge_rate(answer, outcome);
     else if (!bb_answer_apply(answer, rules, code, words, outcome))

@@ -13,7 +13,7 @@
 static const struct bb_limit title_limit = {.units = 256, .json = 700};
 static const struct bb_limit name_limit = {.json = 500};
 static const struct bb_limit excerpt_limit = {.json = 2300};
-static const struct bb_limit description_limit = {.json = 6000};
+static const struct bb_limit description_limit = {.json = 5400};
 static const struct bb_limit person_limit = {.json = 150};
 
 enum { MENTIONS_SHOWN = 10 };
@@ -22,7 +22,7 @@ enum { MENTIONS_SHOWN = 10 };
 
 /* Escaped by entities, as the message card's markdown page lists them. */
 static const char *const entities[128] = {
-    ['<'] = "&#60;",  ['>'] = "&#62;", ['*'] = "&#42;", ['_'] = "&#95;", ['~'] = "&sim;",
+    ['<'] = "&#60;",  ['>'] = "&#62;", ['*'] = "&#42;", ['_'] = "&#95;", ['~'] = "&#126;",
     ['-'] = "&#45;",  ['!'] = "&#33;", ['['] = "&#91;", [']'] = "&#93;", ['('] = "&#40;",
     [')'] = "&#41;",  ['#'] = "&#35;", [':'] = "&#58;", ['+'] = "&#43;", ['"'] = "&#34;",
     ['\''] = "&#39;", ['`'] = "&#96;", ['$'] = "&#36;", ['/'] = "&#47;", ['\\'] = "&#92;",
@@ -140,7 +140,7 @@ static bool has_elements(struct bb_render *r) {
     const struct bb_message *m = r->message;
     const char *keyword = bb_render_keyword(r);
     return m->fact_count > 0 || (m->description && *m->description) || m->everyone ||
-           m->mention_count > 0 || bb_render_has_link(r) || (keyword && *keyword);
+           bb_render_has_link(r) || (keyword && *keyword);
 }
 
 static void push_elements(struct bb_render *r) {

@@ -4,7 +4,12 @@
 
 #define MASK "***"
 
-enum { PATH_PART_MIN = 8, BEGINNING_MIN = 8, SECRET_MIN = 4 };
+enum {
+    PATH_PART_MIN = 8,
+    BEGINNING_MIN = 8,
+    SECRET_MIN = 4,
+    QUOTED_MAX = 4096 /* bytes of a text that are looked at: far more than is quoted */
+};
 
 /* ---- spelling ---- */
 
@@ -38,7 +43,7 @@ static size_t spelled_byte(const char *at, char *byte) {
 
 /* Whether the text ends here, or within the spelling of a byte. */
 static bool is_end(const char *at) {
-    return !*at || (*at == '%' && strlen(at) < 3) || (*at == '\\' && strlen(at) < 6);
+    return !*at || (*at == '%' && strnlen(at, 3) < 3) || (*at == '\\' && strnlen(at, 6) < 6);
 }
 
 static char *without_percents(struct bb_arena *arena, const char *text, size_t length) {
@@ -58,10 +63,16 @@ static char *without_percents(struct bb_arena *arena, const char *text, size_t l
 static struct bb_secret *add(struct bb_secrets *secrets, const char *text, size_t length,
                              size_t min) {
     const char *plain = without_percents(secrets->arena, text, length);
-    if (!plain || strlen(plain) < min || secrets->count == BB_SECRETS_MAX)
+    if (!plain || strlen(plain) < min)
         return NULL;
-    secrets->items[secrets->count] = (struct bb_secret){.text = plain, .is_masked_in_part = true};
-    return &secrets->items[secrets->count++];
+    for (struct bb_secret *known = secrets->items; known; known = known->next)
+        if (strcmp(known->text, plain) == 0)
+            return NULL;
+    struct bb_secret *secret = bb_arena_alloc(secrets->arena, sizeof *secret);
+    if (!secret)
+        return NULL;
+    *secret = (struct bb_secret){.text = plain, .is_masked_in_part = true, .next = secrets->items};
+    return secrets->items = secret;
 }
 
 /* A whole path or query begins with words that are not secret: "/services/". */
@@ -149,22 +160,24 @@ static size_t match(const struct bb_secret *secret, const char *at) {
 
 static size_t secret_at(const struct bb_secrets *secrets, const char *at) {
     size_t longest = 0;
-    for (size_t i = 0; i < secrets->count; i++) {
-        size_t n = match(&secrets->items[i], at);
+    for (const struct bb_secret *secret = secrets->items; secret; secret = secret->next) {
+        size_t n = match(secret, at);
         longest = n > longest ? n : longest;
     }
     return longest;
 }
 
 const char *bb_redact(struct bb_secrets *secrets, const char *text) {
-    if (strlen(text) < SECRET_MIN)
+    size_t length = strnlen(text, QUOTED_MAX);
+    if (length < SECRET_MIN)
         return text;
     if (!secrets->is_collected)
         collect(secrets);
-    char *out = bb_arena_alloc(secrets->arena, strlen(MASK) * strlen(text) + 1), *to = out;
-    if (!out)
+    char *out = bb_arena_alloc(secrets->arena, strlen(MASK) * length + 1), *to = out;
+    const char *end = text + length;
+    if (!out || secrets->arena->failed) /* without its secrets a text is not quoted */
         return NULL;
-    while (*text) {
+    while (text < end) {
         size_t n = secret_at(secrets, text);
         if (n) {
             memcpy(to, MASK, strlen(MASK));

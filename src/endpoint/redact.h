@@ -6,9 +6,8 @@
 
 #include "endpoint/request.h"
 
-enum { BB_SECRETS_MAX = 40 };
-
 struct bb_secret {
+    struct bb_secret *next;
     const char *text;
     bool is_masked_in_part; /* also when the end of a text leaves only its beginning */
 };
@@ -20,15 +19,15 @@ struct bb_secrets {
     struct bb_arena *arena;
     const bb_webhook *webhook;        /* its URL need not be a sound one */
     const struct bb_request *request; /* what was sent, for its signatures; or NULL */
-    struct bb_secret items[BB_SECRETS_MAX];
-    size_t count;
+    struct bb_secret *items;
     bool is_collected;
 };
 
 /*
  * `text` with every secret replaced by ***, however it is spelled: as it is,
  * percent-encoded, or with JSON's escapes; also the beginning of one that the
- * end of the text cuts off. NULL when out of memory.
+ * end of the text cuts off. Of a long text only the first 4 KiB. NULL when out of
+ * memory.
  */
 const char *bb_redact(struct bb_secrets *secrets, const char *text);
 

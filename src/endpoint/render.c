@@ -1,8 +1,11 @@
 #include "endpoint/render.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <time.h>
+
+static bool is_word(char c) {
+    return bb_is_letter(c) || bb_is_digit(c);
+}
 
 const char *bb_render_fit(struct bb_render *r, const char *name, const char *text,
                           const struct bb_escape *escape, struct bb_limit limit) {
@@ -96,22 +99,47 @@ const char *bb_render_mentions(struct bb_render *r, const char *everyone, size_t
 
 bool bb_render_is_markup(const char *begin, const char *at, const char *leaders) {
     if (*at == '.')
-        return at > begin && isdigit((unsigned char)at[-1]) &&
-               bb_text_at_line_start(begin, at, true);
+        return at > begin && bb_is_digit(at[-1]) && bb_text_at_line_start(begin, at, true);
     return !strchr(leaders, *at) || bb_text_at_line_start(begin, at, false);
 }
 
 bool bb_render_begins_emoji(const char *at) {
     enum { LONGEST_NAME = 100 };
     size_t n = 0, digits = 0;
-    for (; n < LONGEST_NAME && (isalnum((unsigned char)at[1 + n]) || strchr("_+-'", at[1 + n]));
-         n++) {
+    for (; n < LONGEST_NAME && (is_word(at[1 + n]) || strchr("_+-'", at[1 + n])); n++) {
         if (!at[1 + n])
             return false;
-        digits += isdigit((unsigned char)at[1 + n]) != 0;
+        digits += bb_is_digit(at[1 + n]);
     }
     bool is_number = digits == n && strncmp(at, ":100:", 5) != 0 && strncmp(at, ":1234:", 6) != 0;
     return at[1 + n] == ':' && !is_number;
+}
+
+bool bb_render_is_within_word(const char *begin, const char *at) {
+    return at > begin && is_word(at[-1]) && is_word(at[1]);
+}
+
+size_t bb_render_look_alike(char mark, char *out) {
+    switch (mark) {
+    case '*':
+        return bb_escape_put(out, "∗");
+    case '_':
+        return bb_escape_put(out, "ˍ");
+    case '~':
+        return bb_escape_put(out, "∼");
+    case '|':
+        return bb_escape_put(out, "∣");
+    default:
+        return bb_escape_put(out, "ˋ");
+    }
+}
+
+bool bb_render_begins_entity(const char *at) {
+    enum { LONGEST_NAME = 32 };
+    size_t n = at[1] == '#' ? 2 : 1, first = n;
+    while (n < LONGEST_NAME && is_word(at[n]))
+        n++;
+    return n > first && at[n] == ';';
 }
 
 bool bb_render_has_link(const struct bb_render *r) {

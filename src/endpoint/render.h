@@ -64,6 +64,16 @@ bool bb_render_is_markup(const char *begin, const char *at, const char *leaders)
  * ":100:"; those of 12:30:45 and https:// do not. */
 bool bb_render_begins_emoji(const char *at);
 
+/* Whether a letter or digit stands on either side of `at`: an underscore there is
+ * inert everywhere, and part of a name that people copy. */
+bool bb_render_is_within_word(const char *begin, const char *at);
+
+/* Writes a character that looks like one of * _ ~ ` | where it has no escape. */
+size_t bb_render_look_alike(char mark, char *out);
+
+/* Whether what begins with the & at `at` would be read as an entity. */
+bool bb_render_begins_entity(const char *at);
+
 /* Whether the message's link may be used; it then goes between parentheses of
  * markdown: `(`, `)` and blanks in it are percent-encoded. */
 bool bb_render_has_link(const struct bb_render *r);

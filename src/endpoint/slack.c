@@ -3,7 +3,6 @@
  * shows) and one coloured attachment of blocks.
  * Facts: docs.slack.dev, block reference, formatting, incoming webhooks.
  */
-#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -23,21 +22,14 @@ enum { MENTIONS_SHOWN = 20, FIELDS_A_SECTION = 10 };
 static const unsigned char specials[256] = {['&'] = 1, ['<'] = 1, ['>'] = 1, ['*'] = 1, ['_'] = 1,
                                             ['~'] = 1, ['`'] = 1, [':'] = 1, [0xEF] = 1};
 
-static bool is_within_word(const char *begin, const char *at) {
-    return at > begin && isalnum((unsigned char)at[-1]) && isalnum((unsigned char)at[1]);
-}
-
 /* mrkdwn has entities for & < > and no escape for its other markers (a zero-width
- * space beside one switches it on rather than off). Within a word they are inert
- * and stay, so that order_items can be copied; elsewhere a look-alike stands. */
+ * space beside one switches it on rather than off). An underscore within a word is
+ * inert and stays, so that order_items can be copied; else a look-alike stands. */
 static size_t escape_marker(const char *begin, const char *at, char *out) {
-    if (*at == '`')
-        return bb_escape_put(out, "ˋ");
-    if (is_within_word(begin, at)) {
-        *out = *at;
-        return 1;
-    }
-    return bb_escape_put(out, *at == '*' ? "∗" : *at == '_' ? "ˍ" : "∼");
+    if (*at != '_' || !bb_render_is_within_word(begin, at))
+        return bb_render_look_alike(*at, out);
+    *out = *at;
+    return 1;
 }
 
 /* ＊ ＿ ｀ ＞ mark up like their ASCII relatives. They and most others that begin
@@ -45,11 +37,11 @@ static size_t escape_marker(const char *begin, const char *at, char *out) {
 static size_t escape_fullwidth(const char *begin, const char *at, char *out) {
     static const struct {
         const char *mark;
-        const char *instead;
-    } marks[] = {{"＊", "∗"}, {"＿", "ˍ"}, {"｀", "ˋ"}};
+        char narrow;
+    } marks[] = {{"＊", '*'}, {"＿", '_'}, {"｀", '`'}};
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (strncmp(at, marks[i].mark, 3) == 0)
-            return bb_escape_put(out, marks[i].instead);
+            return bb_render_look_alike(marks[i].narrow, out);
     size_t n = 0;
     if (strncmp(at, "＞", 3) == 0 && bb_text_at_line_start(begin, at, false))
         n = bb_escape_put(out, BB_ZERO_WIDTH_SPACE);
@@ -241,8 +233,7 @@ static const char *configure(struct bb_arena *arena, const bb_webhook *webhook,
     if (webhook->secret && *webhook->secret)
         return "secret: Slack's webhooks have none, remove it";
     if (!webhook->allow_any_host && strncmp(url->path, "/services/", 10) != 0)
-        return "url: the path does not begin with /services/ (workflow triggers take variables "
-               "that only their author knows: use type custom for them)";
+        return "url: the path does not begin with /services/ (workflow triggers are not supported)";
     return NULL;
 }
 

@@ -3,7 +3,6 @@
  * old Office 365 connectors alike.
  * Facts: msteams-docs (connectors, cards reference), adaptivecards.io.
  */
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -22,25 +21,41 @@ enum { MENTIONS_SHOWN = 5 };
 /* ---- markdown ---- */
 
 static const unsigned char specials[256] = {
-    ['\\'] = 1, ['*'] = 1, ['_'] = 1, ['['] = 1, [']'] = 1,  ['('] = 1,
-    [')'] = 1,  ['~'] = 1, ['`'] = 1, ['#'] = 1, ['>'] = 1,  ['+'] = 1,
-    ['-'] = 1,  ['.'] = 1, ['<'] = 1, ['{'] = 1, ['\n'] = 1,
-};
+    ['\\'] = 1, ['*'] = 1, ['_'] = 1, ['['] = 1, [']'] = 1, ['~'] = 1, ['`'] = 1, ['#'] = 1,
+    ['>'] = 1,  ['+'] = 1, ['-'] = 1, ['.'] = 1, ['<'] = 1, ['{'] = 1, ['&'] = 1, ['\n'] = 1};
 
+static bool begins_tag(const char *at) {
+    return bb_is_letter(at[1]) || at[1] == '/' || at[1] == '!' || at[1] == '?';
+}
+
+/* Phones read a backslash only before [ ] * _; a tag, a function, an entity and
+ * what leads a line are broken by a zero-width space. */
 static size_t escape_char(const char *begin, const char *at, char *out) {
-    size_t n = 0;
+    char one[] = {*at, '\0'};
     switch (*at) {
     case '\n': /* a single one is a blank */
         return bb_escape_put(out, "\n\n");
-    case '<': /* <at> is no markdown: a backslash does not stop it */
-        return bb_escape_put(out, "<" BB_ZERO_WIDTH_SPACE);
-    case '{': /* {{DATE(...)}} is expanded */
-        return bb_escape_put(out, at[1] == '{' ? "{" BB_ZERO_WIDTH_SPACE : "{");
-    default:
-        if (bb_render_is_markup(begin, at, "#>+-"))
-            out[n++] = '\\';
-        out[n++] = *at;
-        return n;
+    case '`':
+    case '~':
+        return bb_render_look_alike(*at, out);
+    case '\\':
+    case '*':
+    case '_':
+    case '[':
+    case ']':
+        return bb_escape_put(out, "\\") + bb_escape_put(out + 1, one);
+    case '<':
+        return begins_tag(at) ? bb_escape_put(out, "<" BB_ZERO_WIDTH_SPACE)
+                              : bb_escape_put(out, one);
+    case '{':
+        return bb_escape_put(out, at[1] == '{' ? "{" BB_ZERO_WIDTH_SPACE : one);
+    case '&':
+        return bb_escape_put(out, bb_render_begins_entity(at) ? "&" BB_ZERO_WIDTH_SPACE : one);
+    default: {
+        bool leads = bb_render_is_markup(begin, at, "#>+-");
+        size_t n = leads ? bb_escape_put(out, BB_ZERO_WIDTH_SPACE) : 0;
+        return n + bb_escape_put(out + n, one);
+    }
     }
 }
 

@@ -21,7 +21,8 @@ enum {
 /* ---- markdown ---- */
 
 static const unsigned char specials[256] = {
-    ['<'] = 1, ['>'] = 1, ['['] = 1, [']'] = 1, ['`'] = 1, ['#'] = 1, ['*'] = 1, ['\n'] = 1,
+    ['<'] = 1, ['>'] = 1, ['['] = 1, [']'] = 1,  ['`'] = 1,
+    ['#'] = 1, ['*'] = 1, ['&'] = 1, ['\n'] = 1,
 };
 
 /* No escape is documented: look-alikes, and a zero-width space within what would
@@ -43,6 +44,8 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
     case '#':
         return bb_escape_put(out, bb_text_at_line_start(begin, at, false) ? BB_ZERO_WIDTH_SPACE "#"
                                                                           : "#");
+    case '&':
+        return bb_escape_put(out, bb_render_begins_entity(at) ? "&" BB_ZERO_WIDTH_SPACE : "&");
     case '*':
         return bb_escape_put(out, at[1] == '*' ? "*" BB_ZERO_WIDTH_SPACE : "*");
     default:
@@ -63,7 +66,7 @@ static const char *const colors[] = {
 static const char *const marks[] = {
     [BB_INFO] = "●", [BB_SUCCESS] = "●", [BB_WARN] = "▲", [BB_ERROR] = "●"};
 
-/* "@all" is documented for text only; as markdown it is read all the same. */
+/* Documented for people; that <@all> calls the room is what other senders rely on. */
 static const char *person(struct bb_render *r, const bb_mention *mention) {
     if (mention->wecom)
         return bb_arena_join(r->arena, "<@%s>", mention->wecom);
@@ -134,7 +137,7 @@ static void add_description(struct bb_render *r, struct bb_buf *out, size_t room
         .name = "description",
         .before = "\n> ",
         .text = m->description,
-        .after = "",
+        .after = m->fact_count > 0 ? "\n" : "", /* else the facts would join the quote */
         .most = m->fact_count > 0 ? left / 2 : left,
     };
     if (m->description && *m->description)

@@ -6,6 +6,7 @@
 #include "base/error.h"
 
 enum {
+    BB_EVENT_ID_MAX = 255,
     BB_MENTIONS_MAX = 100,   /* more are left out: no room of any product needs them */
     BB_TEXT_MAX = 256 * 1024 /* most bytes of one text that are looked at */
 };

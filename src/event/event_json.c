@@ -231,6 +231,7 @@ int bb_event_parse(const bb_allocator *allocator, const char *json, size_t lengt
     bb_allocator mem;
     if (!json || !document)
         return bb_fail(error, BB_ERR_ARGUMENT, "json or document is NULL");
+    *document = NULL;
     int code = bb_allocator_read(&mem, allocator, error);
     if (code)
         return code;

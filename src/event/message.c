@@ -1,6 +1,5 @@
 #include "event/message.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
@@ -188,11 +187,26 @@ static const char *make_title(struct bb_message *message, struct bb_arena *arena
     return derived_title(arena, story, message->language);
 }
 
+/* "priority: LOW → HIGH", for fields of which no title speaks. */
+static const char *change_of(struct bb_arena *arena, const bb_event *event) {
+    const bb_field *field = event->field;
+    if (!field || tell(event).title != BB_TITLE_ISSUE_UPDATED)
+        return NULL;
+    const char *name = name_line(arena, field->name, 0);
+    const char *was = name_line(arena, field->old_value, 0);
+    const char *is_now = name_line(arena, field->new_value, 0);
+    if (!name || !was || !is_now || !*name || (!*was && !*is_now))
+        return NULL;
+    return bb_arena_join(arena, "%s: %s%s%s", name, was, *was ? " → " : "→ ", is_now);
+}
+
 static const char *make_description(struct bb_message *message, struct bb_arena *arena) {
     const bb_event *event = message->event;
     const char *text = event->description;
     if (!has(text) && event->activity == BB_ISSUE_COMMENT_CREATE)
         text = event->comment;
+    if (!has(text) && event->activity == BB_ISSUE_FIELD_UPDATE)
+        text = change_of(arena, event);
     bool cut = false;
     char *description = bb_text_trim(bb_text_repair(arena, text, BB_TEXT_MAX, &cut));
     if (cut)
@@ -208,19 +222,23 @@ static bool is_web_link(const char *link) {
     size_t scheme = strncasecmp(link, "https://", 8) == 0  ? 8
                     : strncasecmp(link, "http://", 7) == 0 ? 7
                                                            : 0;
-    unsigned char host = (unsigned char)link[scheme];
-    return scheme > 0 && (isalnum(host) || host == '[' || host >= 0x80);
+    char host = link[scheme];
+    return scheme > 0 &&
+           (bb_is_letter(host) || bb_is_digit(host) || host == '[' || (unsigned char)host >= 0x80);
 }
 
-/* Percent-encodes what would end a link in JSON, HTML or any product's markup. */
+/* Percent-encodes what would end a link in JSON, HTML or any product's markup, and
+ * all that is not ASCII behind the host. */
 static const char *encode_link(struct bb_arena *arena, const char *link) {
+    const char *authority = strstr(link, "://");
+    const char *path = authority ? authority + 3 + strcspn(authority + 3, "/?#") : link;
     char *out = bb_arena_reserve(arena, 3 * strlen(link) + 1);
     if (!out)
         return NULL;
     char *to = out;
     for (; *link; link++) {
         unsigned char c = (unsigned char)*link;
-        if (c <= ' ' || c == 0x7F || strchr("\"<>\\^`{|}", c)) {
+        if (c <= ' ' || c == 0x7F || strchr("\"<>\\^`{|}", c) || (c >= 0x80 && link >= path)) {
             *to++ = '%';
             *to++ = "0123456789ABCDEF"[c >> 4];
             *to++ = "0123456789ABCDEF"[c & 15];
@@ -293,7 +311,9 @@ static const char *status_of(const bb_event *event) {
 }
 
 static const char *detail_of(const bb_task *task) {
-    return has(task->skipped_reason) ? task->skipped_reason : task->detail;
+    bool is_done = is(task->status, BB_TASK_DONE) || is(task->status, BB_TASK_SKIPPED);
+    const char *first = is_done ? task->skipped_reason : task->detail;
+    return has(first) ? first : is_done ? task->detail : task->skipped_reason;
 }
 
 static const char *person_of(const bb_user *user) {
@@ -332,13 +352,14 @@ static bool is_room(const char *id) {
     return false;
 }
 
-/* An id that is put between markup characters must have none of them in it. */
-static const char *clean_id(struct bb_arena *arena, const char *id) {
+/* An id that is put between markup characters must have none of them in it; `more`
+ * are those that do no harm to its product. */
+static const char *clean_id(struct bb_arena *arena, const char *id, const char *more) {
     enum { ID_MAX = 128 };
     if (!has(id) || strnlen(id, ID_MAX + 1) > ID_MAX || is_room(id))
         return NULL;
     for (const char *c = id; *c; c++)
-        if (!((unsigned char)*c < 0x80 && (isalnum((unsigned char)*c) || strchr("_.@+-", *c))))
+        if (!bb_is_letter(*c) && !bb_is_digit(*c) && !strchr("_.@+-", *c) && !strchr(more, *c))
             return NULL;
     return bb_arena_copy(arena, id, strlen(id));
 }
@@ -363,13 +384,13 @@ static const char *clean_phone(struct bb_arena *arena, const char *phone) {
 
 static void clean_mention(bb_mention *to, struct bb_arena *arena, const bb_mention *from) {
     to->name = name_line(arena, from->name, 0);
-    to->slack = clean_id(arena, from->slack);
-    to->discord = clean_id(arena, from->discord);
-    to->teams = clean_id(arena, from->teams);
-    to->dingtalk = clean_id(arena, from->dingtalk);
+    to->slack = clean_id(arena, from->slack, "");
+    to->discord = clean_id(arena, from->discord, "");
+    to->teams = clean_id(arena, from->teams, "'");
+    to->dingtalk = clean_id(arena, from->dingtalk, "");
     to->phone = clean_phone(arena, from->phone);
-    to->feishu = clean_id(arena, from->feishu);
-    to->wecom = clean_id(arena, from->wecom);
+    to->feishu = clean_id(arena, from->feishu, "");
+    to->wecom = clean_id(arena, from->wecom, "");
 }
 
 static void add_mentions(struct bb_message *message, struct bb_arena *arena) {

@@ -9,6 +9,7 @@
 
 enum {
     ID_MAX = 255,
+    NAME_MAX_BYTES = 1024,
     KEYWORD_MAX = 200, /* bytes: it is never cut */
 };
 
@@ -44,6 +45,10 @@ static const char *find_mistake(const bb_webhook *w) {
         return "id and name are both missing: give it one";
     if (strlen(w->id) > ID_MAX)
         return "id: is longer than 255 bytes";
+    if (w->name && strnlen(w->name, NAME_MAX_BYTES + 1) > NAME_MAX_BYTES)
+        return "name: is longer than 1024 bytes";
+    if (w->issue_types && w->issue_type_count == 0)
+        return "issue_types: is empty, which would match nothing: give NULL for any";
     if (!*bb_type_name(w->type))
         return "type: is not one of BB_SLACK, BB_DISCORD, ...";
     if (w->activities & ~BB_ACTIVITY_ALL)
