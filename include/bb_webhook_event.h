@@ -235,7 +235,8 @@ typedef struct bb_mention {
  * missing is simply not shown. */
 typedef struct bb_event {
     size_t struct_size;
-    const char *id; /* the event's own id, up to 255 bytes; NULL: one is made */
+    const char *id; /* the event's own id; NULL: one is made (above 255
+                       bytes a digest stands for it) */
     bb_activity activity;
     bb_level level;          /* 0: derived from what happened */
     const char *title;       /* NULL: derived, in each webhook's language */

@@ -18,7 +18,9 @@ int bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings, co
     if (code)
         return code;
     bb_event *own = &batch->view.event;
-    if (!own->id || !*own->id)
+    if (own->id && *own->id)
+        own->id = bb_identity_of_id(&batch->arena, own->id);
+    else
         own->id = new_id ? new_id : bb_identity_of_event(&batch->arena, own);
     if (own->created_ts == 0)
         own->created_ts = now_ms / 1000;

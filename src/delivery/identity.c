@@ -27,6 +27,12 @@ const char *bb_identity_of_event(struct bb_arena *arena, const bb_event *event) 
     return id;
 }
 
+const char *bb_identity_of_id(struct bb_arena *arena, const char *id) {
+    if (strnlen(id, BB_EVENT_ID_MAX + 1) <= BB_EVENT_ID_MAX)
+        return id;
+    return digest_id(arena, "evt_", id, strlen(id));
+}
+
 const char *bb_identity_of_delivery(struct bb_arena *arena, const char *event_id,
                                     const char *webhook_id) {
     /* a length before the first id: "a" + "bc" is not "ab" + "c" */

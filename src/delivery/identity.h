@@ -2,11 +2,15 @@
 #ifndef BB_DELIVERY_IDENTITY_H
 #define BB_DELIVERY_IDENTITY_H
 
-#include "base/arena.h"
+#include "event/event.h"
 
 /* An id from the event's own content, for events that have none. `event` is one
  * that bb_event_read gave. NULL when out of memory. */
 const char *bb_identity_of_event(struct bb_arena *arena, const bb_event *event);
+
+/* `id`, or for one longer than BB_EVENT_ID_MAX a digest of it. NULL when out of
+ * memory. */
+const char *bb_identity_of_id(struct bb_arena *arena, const char *id);
 
 /* "msg_" and 32 hex digits: a digest of both ids, so it has no dot in it (Standard
  * Webhooks) and tells nothing of them. NULL when out of memory. */

@@ -1,7 +1,5 @@
 #include "event/event.h"
 
-#include <string.h>
-
 #include "event/names.h"
 
 /* Reads the struct behind one of the event's pointers, which may be NULL. */
@@ -62,8 +60,6 @@ int bb_event_read(struct bb_event_view *view, struct bb_arena *arena, const bb_e
     if (!bb_activity_is_valid((int)view->event.activity))
         return bb_fail(error, BB_ERR_EVENT, "event.activity is not one of BB_ISSUE_CREATE, ...: %d",
                        (int)view->event.activity);
-    if (view->event.id && strnlen(view->event.id, BB_EVENT_ID_MAX + 1) > BB_EVENT_ID_MAX)
-        return bb_fail(error, BB_ERR_EVENT, "event.id is longer than %d bytes", BB_EVENT_ID_MAX);
     if (!bb_level_is_valid((int)view->event.level))
         return bb_fail(error, BB_ERR_EVENT, "event.level is not one of BB_INFO, ...: %d",
                        (int)view->event.level);

@@ -64,9 +64,9 @@ static const struct twin {
     const char *sent, *meant;
 } twins[] = {
     {BB_WECOM, "＜", "<"}, {BB_WECOM, "＞", ">"}, {BB_WECOM, "［", "["}, {BB_WECOM, "］", "]"},
-    {BB_WECOM, "`", "'"},  {BB_SLACK, "∗", "*"},  {BB_SLACK, "ˍ", "_"},  {BB_SLACK, "ˋ", "`"},
-    {BB_SLACK, "∼", "~"},  {BB_SLACK, "＊", "*"}, {BB_SLACK, "＿", "_"}, {BB_SLACK, "｀", "`"},
-    {0, "\u200b", ""},
+    {BB_WECOM, "`", "'"},  {0, "∗", "*"},         {0, "ˍ", "_"},         {0, "ˋ", "`"},
+    {0, "∼", "~"},         {0, "∣", "|"},         {BB_SLACK, "＊", "*"}, {BB_SLACK, "＿", "_"},
+    {BB_SLACK, "｀", "`"}, {0, "\u200b", ""},
 };
 
 static void replace(char *text, const struct twin *twin) {

@@ -7,10 +7,21 @@
 
 enum { EMBEDS_TOTAL = 6000, DESCRIPTION_BYTES = 9000 };
 
+/* Our link in angle brackets, where an embed cannot have it. */
+static bool is_our_link(const struct decode_scan *scan, const char *end) {
+    const char *expected = scan->d->expect->link, *url = scan->at + 1;
+    return expected && decode_starts(url, "http") &&
+           decode_same_url(url, (size_t)(end - url), expected);
+}
+
 /* "<@1>", "<#1>", "<:name:1>", "<t:1>", "</cmd:1>", "<id:..>", "<https://..>" */
 static size_t angle(struct decode_scan *scan) {
     static const char *const live[] = {"<@", "<#", "<:", "<a:", "<t:", "</", "<id:", "<http"};
     const char *id = scan->at + 2, *end = strchr(scan->at, '>');
+    if (end && is_our_link(scan, end)) {
+        scan->d->link_seen = true;
+        return (size_t)(end + 1 - scan->at);
+    }
     if (end && decode_starts(scan->at, "<@") && decode_mention(scan->d, id, (size_t)(end - id)))
         return (size_t)(end + 1 - scan->at);
     for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++) {
@@ -33,12 +44,23 @@ static size_t token(struct decode_scan *scan) {
 }
 
 static const struct decode_dialect markdown = {
-    .bare = "*_`",
+    .bare = "*`",
+    .inner = "_",
     .doubled = "~|",
     .backslash = true,
     .emoji = true,
     .links = true,
     .line = DECODE_HEADING | DECODE_QUOTE_BLANK | DECODE_LIST | DECODE_ORDERED | DECODE_SUBTEXT,
+    .token = token,
+};
+
+/* Backslashes are shown in a title; a masked link is not one there. */
+static const struct decode_dialect title_text = {
+    .bare = "*`",
+    .inner = "_",
+    .doubled = "~|",
+    .emoji = true,
+    .links = true,
     .token = token,
 };
 
@@ -89,7 +111,7 @@ static void plain_part(struct decoding *d, const cJSON *embed, const char *part,
 static void embed_texts(struct decoding *d, const cJSON *embed) {
     const cJSON *title = counted(d, embed, "title", true, 256);
     decode_one_line(d, title);
-    decode_markup(d, title, &markdown);
+    decode_markup(d, title, &title_text);
     const cJSON *text = decode_may(d, embed, "description", cJSON_String);
     decode_limit(d, text, DECODE_CODEPOINTS, 4096);
     decode_limit(d, text, DECODE_BYTES, DESCRIPTION_BYTES);

@@ -98,8 +98,8 @@ static size_t entity(const char *at, char *plain) {
 }
 
 static const struct decode_dialect mrkdwn = {
-    .bare = ">&`",
-    .inner = "*_~",
+    .bare = ">&`*~",
+    .inner = "_",
     .bold = "*",
     .emoji = true,
     .line = DECODE_QUOTE_ENTITY,

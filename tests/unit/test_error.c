@@ -180,7 +180,7 @@ static void no_public_struct_ends_in_padding(void **state) {
     ENDS_WITH(bb_webhook_status, reason);
     ENDS_WITH(bb_post_options, reserved);
     ENDS_WITH(bb_attempt, delivery_id);
-    ENDS_WITH(bb_response, body_length);
+    ENDS_WITH(bb_response, request);
 }
 
 static void the_version_is_the_headers(void **state) {

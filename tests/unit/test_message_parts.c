@@ -209,7 +209,7 @@ static const struct {
     {"https://x.example/`{|}^\\", "https://x.example/%60%7B%7C%7D%5E%5C", false},
     {"https://x.example/a%20b", "https://x.example/a%20b", false},
     {"https://x.example/a\nb\tc", "https://x.example/a%0Ab%09c", false},
-    {"https://x.example/\xE4\xB8\x96", "https://x.example/\xE4\xB8\x96", false},
+    {"https://x.example/\xE4\xB8\x96", "https://x.example/%E4%B8%96", false},
     {"javascript:alert(1)", "", true},
     {"data:text/html,x", "", true},
     {"file:///etc/passwd", "", true},
