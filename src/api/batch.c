@@ -51,7 +51,7 @@ static struct bb_message *message_in(struct bb_batch *batch, bb_language languag
     if (*message)
         return *message;
     struct bb_message *made = bb_arena_alloc(&batch->arena, sizeof *made);
-    if (made && bb_message_make(made, &batch->arena, batch->event, language))
+    if (made && bb_message_begin(made, &batch->arena, batch->event, language))
         *message = made;
     return *message;
 }
@@ -61,7 +61,7 @@ static int make_rendering(struct bb_batch *batch, const struct bb_hook *hook,
     const struct bb_endpoint *endpoint = hook->endpoint;
     struct bb_message *message = message_in(batch, hook->webhook.language);
     struct bb_rendering *made = bb_arena_zalloc(&batch->arena, sizeof *made);
-    if (!message || !made)
+    if (!message || !made || (!endpoint->is_data && !bb_message_complete(message, &batch->arena)))
         return bb_fail_memory(error);
     made->like = &hook->webhook;
     bb_buf_init(&made->body, &batch->settings->mem, endpoint->body_max);

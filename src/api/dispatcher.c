@@ -139,7 +139,7 @@ static int find(bb_dispatcher *dispatcher, const char *id, struct bb_hook **hook
 
 int bb_dispatcher_status(bb_dispatcher *dispatcher, const char *id, bb_webhook_status *status,
                          bb_error *error) {
-    struct bb_hook *hook;
+    struct bb_hook *hook = NULL;
     bb_webhook_status own = BB_WEBHOOK_STATUS_INIT;
     int code = find(dispatcher, id, &hook, error);
     if (code)
@@ -150,7 +150,7 @@ int bb_dispatcher_status(bb_dispatcher *dispatcher, const char *id, bb_webhook_s
 }
 
 int bb_dispatcher_resume(bb_dispatcher *dispatcher, const char *id, bb_error *error) {
-    struct bb_hook *hook;
+    struct bb_hook *hook = NULL;
     int code = find(dispatcher, id, &hook, error);
     if (code)
         return code;

@@ -186,6 +186,7 @@ const struct bb_endpoint bb_endpoint_custom = {
     .label = "Custom",
     .content_type = "application/json",
     .body_max = 256 * 1024,
+    .is_data = true,
     .configure = configure,
     .render = render,
     .sign = sign,

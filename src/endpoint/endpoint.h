@@ -10,14 +10,14 @@
 #include "endpoint/render.h"
 #include "endpoint/request.h"
 
-/* A host on which a product receives: exactly, or (".example.com") any name
- * below it. */
 struct bb_endpoint {
     bb_type type;
     const char *label;        /* as its makers write it: "WeCom" */
-    const char *const *hosts; /* NULL-terminated list, or NULL for any host */
+    const char *const *hosts; /* where it receives: NULL-terminated list of names, or
+                                 ".example.com" for any below; NULL: any host */
     const char *content_type;
-    size_t body_max; /* bytes of JSON, with what `sign` adds */
+    size_t body_max; /* bytes of JSON, without what `sign` adds */
+    bool is_data;    /* passes the event on: needs no facts, no mentions */
 
     /*
      * Checks what only this kind knows of a webhook (form of the URL, secret)

@@ -409,8 +409,8 @@ static void add_mentions(struct bb_message *message, struct bb_arena *arena) {
     message->mentions = mentions;
 }
 
-bool bb_message_make(struct bb_message *message, struct bb_arena *arena, const bb_event *event,
-                     bb_language language) {
+bool bb_message_begin(struct bb_message *message, struct bb_arena *arena, const bb_event *event,
+                      bb_language language) {
     *message = (struct bb_message){.event = event, .language = language};
     struct story story = tell(event);
     message->level = story.level;
@@ -418,7 +418,19 @@ bool bb_message_make(struct bb_message *message, struct bb_arena *arena, const b
     message->title = make_title(message, arena, &story);
     message->description = make_description(message, arena);
     message->link = make_link(message, arena);
+    return !arena->failed;
+}
+
+bool bb_message_complete(struct bb_message *message, struct bb_arena *arena) {
+    if (message->is_complete)
+        return true;
     add_facts(message, arena);
     add_mentions(message, arena);
-    return !arena->failed;
+    message->is_complete = !arena->failed;
+    return message->is_complete;
+}
+
+bool bb_message_make(struct bb_message *message, struct bb_arena *arena, const bb_event *event,
+                     bb_language language) {
+    return bb_message_begin(message, arena, event, language) && bb_message_complete(message, arena);
 }

@@ -45,13 +45,20 @@ struct bb_message {
                                    ids have, else NULL */
     size_t mention_count;
     bool everyone;
+    bool is_complete;
     struct bb_cuts cuts;
 };
 
-/* Makes the message; its text lives in `arena`. `event` is one that
- * bb_event_read has given. False when out of memory. */
+/*
+ * Makes the message; its text lives in `arena`. `event` is one that bb_event_read
+ * has given. False when out of memory. In two steps for those who need no more than
+ * the first: title, level, description and link; then facts and mentions.
+ */
 bool bb_message_make(struct bb_message *message, struct bb_arena *arena, const bb_event *event,
                      bb_language language);
+bool bb_message_begin(struct bb_message *message, struct bb_arena *arena, const bb_event *event,
+                      bb_language language);
+bool bb_message_complete(struct bb_message *message, struct bb_arena *arena);
 
 /* The level that `event` has, given or derived. */
 bb_level bb_event_level(const bb_event *event);
