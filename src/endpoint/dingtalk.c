@@ -39,8 +39,9 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
         return bb_escape_put(out, "&amp;");
     case '\n': /* within the quote that a description stands in */
         return bb_escape_put(out, "  \n> ");
-    default:
-        if (bb_render_is_markup(begin, at, "#-+="))
+    default: /* an underscore within a word is inert, and often part of a link */
+        if (*at == '_' ? !bb_render_is_within_word(begin, at)
+                       : bb_render_is_markup(begin, at, "#-+="))
             out[n++] = '\\';
         out[n++] = *at;
         return n;

@@ -19,16 +19,20 @@ enum { MENTIONS_SHOWN = 20 /* of 80 units: content may have 2,000 */ };
 /* ---- markdown ---- */
 
 static const unsigned char specials[256] = {
-    ['\\'] = 1, ['*'] = 1, ['_'] = 1, ['~'] = 1, ['`'] = 1, ['|'] = 1,
-    ['['] = 1,  [']'] = 1, ['('] = 1, [')'] = 1, ['<'] = 1, ['@'] = 1,
-    ['>'] = 1,  ['#'] = 1, ['-'] = 1, ['+'] = 1, ['.'] = 1, [':'] = 1,
-};
+    ['\\'] = 1, ['*'] = 1, ['_'] = 1, ['~'] = 1, ['`'] = 1, ['|'] = 1, ['['] = 1, [']'] = 1,
+    ['<'] = 1,  ['@'] = 1, ['>'] = 1, ['#'] = 1, ['-'] = 1, ['+'] = 1, ['.'] = 1, [':'] = 1};
+
+static bool is_doubled(const char *begin, const char *at) {
+    return at[1] == *at || (at > begin && at[-1] == *at);
+}
 
 static bool is_active(const char *begin, const char *at) {
     if (*at == ':')
         return bb_render_begins_emoji(at);
     if (*at == '_') /* within a word it is inert, and often part of a link */
         return !bb_render_is_within_word(begin, at);
+    if (*at == '~' || *at == '|')
+        return is_doubled(begin, at);
     return bb_render_is_markup(begin, at, ">#-+");
 }
 
@@ -47,10 +51,6 @@ static const struct bb_escape markdown = {specials, escape_char};
 static const unsigned char title_specials[256] = {
     ['*'] = 1, ['_'] = 1, ['~'] = 1, ['|'] = 1, ['`'] = 1,
     [':'] = 1, ['<'] = 1, ['@'] = 1, [']'] = 1};
-
-static bool is_doubled(const char *begin, const char *at) {
-    return at[1] == *at || (at > begin && at[-1] == *at);
-}
 
 static size_t escape_title(const char *begin, const char *at, char *out) {
     bool is_mark = strchr("*`", *at) || (*at == '_' && !bb_render_is_within_word(begin, at)) ||

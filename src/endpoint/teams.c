@@ -38,9 +38,12 @@ static size_t escape_char(const char *begin, const char *at, char *out) {
     case '`':
     case '~':
         return bb_render_look_alike(*at, out);
+    case '_': /* within a word inert, and often part of a link */
+        if (bb_render_is_within_word(begin, at))
+            return bb_escape_put(out, one);
+        return bb_escape_put(out, "\\_");
     case '\\':
     case '*':
-    case '_':
     case '[':
     case ']':
         return bb_escape_put(out, "\\") + bb_escape_put(out + 1, one);

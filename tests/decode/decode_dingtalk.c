@@ -28,7 +28,8 @@ static size_t own_line(struct decode_scan *scan) {
 }
 
 static const struct decode_dialect markdown = {
-    .bare = "<>*_[]`&",
+    .bare = "<>*[]`&",
+    .inner = "_",
     .doubled = "~",
     .bold = "**",
     .label_per_line = true,

@@ -37,7 +37,8 @@ static size_t token(struct decode_scan *scan) {
 }
 
 static const struct decode_dialect markdown = {
-    .bare = "*_[]~`",
+    .bare = "*[]~`",
+    .inner = "_",
     .bold = "**",
     .backslash = true,
     .links = true,
