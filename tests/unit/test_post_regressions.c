@@ -1,4 +1,4 @@
-/* What a reviewer once broke: each stays as it was mended. */
+/* Faults that were there once: each stays mended. */
 #include "support/posting.h"
 
 #include <setjmp.h>
