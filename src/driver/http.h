@@ -46,6 +46,7 @@ struct bb_transfer {
     int requests; /* begun on the wire: a second one is stopped */
     size_t header_bytes;
     bool is_head_complete; /* the headers' blank line has come */
+    int socket_errno;      /* when no socket could be made */
     bool is_refused;       /* an address was */
     bool is_cut;           /* the body was longer than is read */
     char error[256];

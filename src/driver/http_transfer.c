@@ -1,5 +1,6 @@
 #include "driver/http_transfer.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,7 +67,11 @@ static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_soc
         transfer->is_refused = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    curl_socket_t made =
+        socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (made == CURL_SOCKET_BAD) /* this machine's trouble: libcurl would blame the far side */
+        transfer->socket_errno = errno;
+    return made;
 }
 
 /* ---- set-up ---- */
@@ -210,21 +215,27 @@ static void read_times(struct bb_transfer *transfer, CURL *easy) {
     long connects = 0;
     curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
     transfer->is_reused = transfer->requests > 0 && connects == 0;
-    transfer->dns_us = get_time(easy, CURLINFO_NAMELOOKUP_TIME_T);
-    transfer->connect_us = get_time(easy, CURLINFO_CONNECT_TIME_T);
-    transfer->tls_us = get_time(easy, CURLINFO_APPCONNECT_TIME_T);
+    if (!transfer->is_reused) {
+        transfer->dns_us = get_time(easy, CURLINFO_NAMELOOKUP_TIME_T);
+        transfer->connect_us = get_time(easy, CURLINFO_CONNECT_TIME_T);
+        transfer->tls_us = get_time(easy, CURLINFO_APPCONNECT_TIME_T);
+    }
     transfer->first_byte_us = get_time(easy, CURLINFO_STARTTRANSFER_TIME_T);
     transfer->total_us = get_time(easy, CURLINFO_TOTAL_TIME_T);
 }
 
 static void note_failure(struct bb_transfer *transfer, CURLcode result) {
     const char *words = transfer->error;
+    char system[128];
     if (transfer->requests > 1)
         words = "the kept connection was closed under the request";
     else if (transfer->header_bytes > BB_HTTP_HEADERS_MAX)
         words = "its headers are longer than 32 KiB";
     else if (result == CURLE_OK)
         words = "the connection was closed within the headers";
+    else if (transfer->socket_errno && !transfer->is_sent &&
+             strerror_r(transfer->socket_errno, system, sizeof system) == 0)
+        words = system;
     else if (!*words)
         words = curl_easy_strerror(result);
     transfer->failure =
