@@ -94,7 +94,7 @@ static void test_webhook(struct session *session, const bb_webhook *webhook) {
     bb_error error = BB_ERROR_INIT;
     bb_report *report;
     if (bb_webhook_test(session->dispatcher, webhook->id, &report, &error) != BB_OK) {
-        complain("webhook \"%s\": %s", webhook->name, error.text);
+        complain("%s", error.text);
         session->tally.failed++;
         return;
     }

@@ -10,8 +10,7 @@ static bool add_webhooks(struct session *session, bb_error *error) {
     for (size_t i = 0; i < session->config.count; i++) {
         const bb_webhook *webhook = &session->config.webhooks[i];
         if (bb_dispatcher_add(session->dispatcher, webhook, error) != BB_OK) {
-            complain("%s: webhook \"%s\": %s", session->options->config_path, webhook->name,
-                     error->text);
+            complain("%s: %s", session->options->config_path, error->text);
             return false;
         }
         table_fit_name(&session->table, webhook->name);

@@ -79,6 +79,15 @@ static const char *without_prefix(const char *activity) {
     return strncmp(activity, "bb.", 3) == 0 ? activity + 3 : activity;
 }
 
+/* The outcome's sentence names the webhook, and so does the row. */
+static const char *without_name(const bb_attempt_report *row) {
+    char prefix[160];
+    int length = snprintf(prefix, sizeof prefix, "webhook \"%s\": ", row->webhook_name);
+    bool is_named =
+        length < (int)sizeof prefix && strncmp(row->outcome->text, prefix, (size_t)length) == 0;
+    return row->outcome->text + (is_named ? length : 0);
+}
+
 void table_row(struct table *table, const bb_attempt_report *row, unsigned long line) {
     if (!table->begun)
         print_heading(table);
@@ -91,7 +100,7 @@ void table_row(struct table *table, const bb_attempt_report *row, unsigned long 
     fprintf(table->out, "%*" PRId64 " ms", TIME_WIDTH - 3, row->duration_ms);
     if (row->outcome->verdict != BB_DELIVERED) {
         fputs("  ", table->out);
-        text_print(table->out, row->outcome->text);
+        text_print(table->out, without_name(row));
     }
     fputc('\n', table->out);
 }
