@@ -133,7 +133,7 @@ static int find(bb_dispatcher *dispatcher, const char *id, struct bb_hook **hook
         return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher or id is NULL");
     *hook = bb_registry_find(dispatcher->registry, id);
     if (!*hook)
-        return bb_fail(error, BB_ERR_NOT_FOUND, "no webhook has the id \"%.100s\"", id);
+        return bb_registry_missing(id, error);
     return BB_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "delivery/identity.h"
 #include "delivery/outcome.h"
 #include "driver/clock.h"
+#include "event/webhook.h"
 
 struct delivery {
     struct bb_hook *hook;
@@ -28,6 +29,7 @@ struct post {
     struct bb_batch batch;
     struct bb_hooks hooks;
     struct bb_report *report;
+    const char *event_id; /* the report's: all its rows share it */
     struct bb_session *session;
     struct delivery *deliveries;
     size_t next; /* the first that was not begun */
@@ -74,7 +76,6 @@ static void not_started(struct post *post, struct delivery *delivery, const char
 static void fill_in_times(struct delivery *delivery) {
     const struct bb_transfer *transfer = &delivery->transfer;
     bb_attempt_report *row = &delivery->row->face;
-    row->attempt = 1;
     row->sent = transfer->is_sent;
     row->duration_ms = bb_clock_monotonic_ms() - delivery->started_ms;
     row->dns_us = transfer->dns_us;
@@ -174,11 +175,11 @@ static int prepare_delivery(struct post *post, size_t i, bb_error *error) {
     delivery->hook = post->hooks.items[i];
     delivery->row = &post->report->rows[i];
     const bb_webhook *webhook = &delivery->hook->webhook;
-    const char *name = webhook->name && *webhook->name ? webhook->name : webhook->id;
+    const char *name = bb_webhook_called(webhook);
     bb_attempt_report *row = &delivery->row->face;
     row->webhook_id = bb_arena_copy(arena, webhook->id, strlen(webhook->id));
     row->webhook_name = bb_arena_copy(arena, name, strlen(name));
-    row->event_id = bb_arena_copy(arena, event->id, strlen(event->id));
+    row->event_id = post->event_id;
     row->delivery_id = bb_identity_of_delivery(arena, event->id, webhook->id);
     row->type = webhook->type;
     row->activity = event->activity;
@@ -222,6 +223,8 @@ static int prepare(struct post *post, const bb_event *event, bb_error *error) {
     post->session = bb_http_take(d->http);
     if (!post->report || !post->deliveries || !post->session)
         return bb_fail_memory(error);
+    const char *id = post->batch.event->id;
+    post->event_id = bb_arena_copy(&post->report->arena, id, strlen(id));
     for (size_t i = 0; code == BB_OK && i < post->hooks.count; i++)
         code = prepare_delivery(post, i, error);
     return code;

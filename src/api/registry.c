@@ -128,7 +128,7 @@ static void remove_entry(struct bb_registry *registry, struct entry *entry) {
     drop_entry(registry, entry);
 }
 
-static int missing(const char *id, bb_error *error) {
+int bb_registry_missing(const char *id, bb_error *error) {
     return bb_fail(error, BB_ERR_NOT_FOUND, "no webhook has the id \"%.100s\"", id);
 }
 
@@ -165,7 +165,8 @@ static int exchange(struct bb_registry *registry, struct entry *entry, struct bb
 int bb_registry_replace(struct bb_registry *registry, struct bb_hook *hook, bb_error *error) {
     pthread_rwlock_wrlock(&registry->lock);
     struct entry *entry = find(registry, hook->webhook.id);
-    int code = entry ? exchange(registry, entry, hook, error) : missing(hook->webhook.id, error);
+    int code = entry ? exchange(registry, entry, hook, error)
+                     : bb_registry_missing(hook->webhook.id, error);
     pthread_rwlock_unlock(&registry->lock);
     return code;
 }
@@ -176,7 +177,7 @@ int bb_registry_remove(struct bb_registry *registry, const char *id, bb_error *e
     if (entry)
         remove_entry(registry, entry);
     pthread_rwlock_unlock(&registry->lock);
-    return entry ? BB_OK : missing(id, error);
+    return entry ? BB_OK : bb_registry_missing(id, error);
 }
 
 /* ---- look-ups, under the read lock ---- */

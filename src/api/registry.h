@@ -28,6 +28,9 @@ int bb_registry_replace(struct bb_registry *registry, struct bb_hook *hook, bb_e
 int bb_registry_remove(struct bb_registry *registry, const char *id, bb_error *error);
 size_t bb_registry_count(struct bb_registry *registry);
 
+/* Says that no webhook has the id: BB_ERR_NOT_FOUND. */
+int bb_registry_missing(const char *id, bb_error *error);
+
 /* Retained; NULL when there is none. */
 struct bb_hook *bb_registry_find(struct bb_registry *registry, const char *id);
 

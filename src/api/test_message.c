@@ -1,9 +1,10 @@
 /* The test message: an ordinary event whose words say that it is a test. */
 #include "api/post.h"
+#include "event/webhook.h"
 #include "event/words.h"
 
 static void fill_in(bb_event *event, struct bb_arena *arena, const bb_webhook *webhook) {
-    const char *name = webhook->name && *webhook->name ? webhook->name : webhook->id;
+    const char *name = bb_webhook_called(webhook);
     const char *title = bb_word_title(webhook->language, BB_TITLE_TEST);
     event->activity = BB_ISSUE_CREATE;
     event->level = BB_INFO;
@@ -30,7 +31,7 @@ int bb_webhook_test(bb_dispatcher *dispatcher, const char *id, bb_report **repor
         return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher or id is NULL");
     struct bb_hook *hook = bb_registry_find(dispatcher->registry, id);
     if (!hook)
-        return bb_fail(error, BB_ERR_NOT_FOUND, "no webhook has the id \"%.100s\"", id);
+        return bb_registry_missing(id, error);
     int code = post_test(dispatcher, hook, report, error);
     bb_hook_release(hook);
     return code;

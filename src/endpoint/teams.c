@@ -4,7 +4,6 @@
  * Facts: msteams-docs (connectors, cards reference), adaptivecards.io.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "endpoint/endpoint.h"
 

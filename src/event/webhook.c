@@ -13,8 +13,12 @@ enum {
     KEYWORD_MAX = 200, /* bytes: it is never cut */
 };
 
+const char *bb_webhook_called(const bb_webhook *webhook) {
+    return webhook->name && *webhook->name ? webhook->name : webhook->id;
+}
+
 const char *bb_webhook_label(const bb_webhook *webhook, char out[104]) {
-    const char *name = webhook->name && *webhook->name ? webhook->name : webhook->id;
+    const char *name = bb_webhook_called(webhook);
     snprintf(out, 101, "%s", name ? name : "?");
     bb_text_safe(out);
     return out;

@@ -13,7 +13,10 @@ int bb_webhook_read(bb_webhook *out, const bb_webhook *webhook, bb_error *error)
 /* Moves every text of `webhook` into the arena. False when out of memory. */
 bool bb_webhook_keep(bb_webhook *webhook, struct bb_arena *arena);
 
-/* How it is called in sentences: the name, else the id; at most 100 bytes. */
+/* How it is called: its name, or the id of one that has none. */
+const char *bb_webhook_called(const bb_webhook *webhook);
+
+/* The same for sentences, safe to print: at most 100 bytes. */
 const char *bb_webhook_label(const bb_webhook *webhook, char out[104]);
 
 int bb_webhook_fail(bb_error *error, bb_code code, const bb_webhook *webhook, const char *what);
