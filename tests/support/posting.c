@@ -48,6 +48,18 @@ void posting_use(world *w, const bb_options *options) {
     w->dispatcher = posting_dispatcher(options);
 }
 
+void posting_limit_connecting(world *w, uint32_t connect_timeout_ms) {
+    bb_options options = posting_options();
+    options.connect_timeout_ms = connect_timeout_ms;
+    posting_use(w, &options);
+}
+
+const char *posting_url_at(const server *receiver, const char *scheme, const char *host) {
+    static char url[200];
+    snprintf(url, sizeof(url), "%s://%s:%d/hook", scheme, host, server_port(receiver));
+    return url;
+}
+
 void posting_script(world *w, bb_type type, const char *id, const server_step *steps,
                     size_t count) {
     char path[64];

@@ -33,6 +33,12 @@ int posting_close_world(void **state);
 /* Replaces the world's dispatcher by one with these options. */
 void posting_use(world *w, const bb_options *options);
 
+/* The same with the usual options, but this long to connect. */
+void posting_limit_connecting(world *w, uint32_t connect_timeout_ms);
+
+/* The path "/hook" of the receiver under another scheme or host; until the next call. */
+const char *posting_url_at(const server *receiver, const char *scheme, const char *host);
+
 /* Adds a webhook `id` of that kind, at the path "/<id>" with this script. */
 void posting_script(world *w, bb_type type, const char *id, const server_step *steps, size_t count);
 

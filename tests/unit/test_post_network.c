@@ -33,18 +33,6 @@ static const char *url_of(int port) {
     return url;
 }
 
-static const char *url_at(const server *receiver, const char *scheme, const char *host) {
-    static char url[200];
-    snprintf(url, sizeof(url), "%s://%s:%d/hook", scheme, host, server_port(receiver));
-    return url;
-}
-
-static void limit_connecting(world *w) {
-    bb_options options = posting_options();
-    options.connect_timeout_ms = LIMIT_MS;
-    posting_use(w, &options);
-}
-
 static const bb_attempt_report *post_in_vain(world *w, bb_verdict verdict) {
     return posting_send_in_vain(w, verdict, LIMIT_MS + SLACK_MS);
 }
@@ -91,7 +79,7 @@ static void fill_queue(int port, int fds[QUEUE]) {
 
 static void a_connection_that_hangs_is_a_retry_at_the_connect_limit(void **state) {
     world *w = *state;
-    limit_connecting(w);
+    posting_limit_connecting(w, LIMIT_MS);
     int port = 0;
     int fds[QUEUE];
     int fd = bound_socket(&port);
@@ -118,7 +106,7 @@ static void a_name_without_an_address_is_a_retry(void **state) {
 
 static void a_lookup_that_hangs_is_a_retry_at_the_connect_limit(void **state) {
     world *w = *state;
-    limit_connecting(w);
+    posting_limit_connecting(w, LIMIT_MS);
     resolve_hang("slow.example");
     posting_add(w->dispatcher, BB_SLACK, "hook", "http://slow.example/hook");
     int64_t began = server_now_ms();
@@ -130,7 +118,7 @@ static void a_lookup_that_hangs_is_a_retry_at_the_connect_limit(void **state) {
 
 static void a_dispatcher_is_freed_while_a_lookup_hangs(void **state) {
     world *w = *state;
-    limit_connecting(w);
+    posting_limit_connecting(w, LIMIT_MS);
     resolve_hang("slow.example");
     posting_add(w->dispatcher, BB_SLACK, "hook", "http://slow.example/hook");
     post_in_vain(w, BB_RETRY);
@@ -143,7 +131,8 @@ static void a_name_that_resolves_is_reached_and_its_address_kept(void **state) {
     world *w = *state;
     resolve_to("receiver.example", "127.0.0.1", 0);
     server_on(w->receiver, "/hook", STEPS({.status = 200, .body = "ok"}));
-    posting_add(w->dispatcher, BB_SLACK, "hook", url_at(w->receiver, "http", "receiver.example"));
+    posting_add(w->dispatcher, BB_SLACK, "hook",
+                posting_url_at(w->receiver, "http", "receiver.example"));
     for (int i = 0; i < 3; i++)
         posting_assert_row(posting_send_one(w->dispatcher, "hook"), BB_DELIVERED, 1);
     assert_int_equal(resolve_lookups("receiver.example"), 1);
@@ -166,7 +155,7 @@ static void a_name_with_a_private_address_is_refused_at_the_connect(void **state
         char name[64];
         snprintf(name, sizeof(name), "inside%zu.example", i);
         resolve_to(name, private_addresses[i], server_port(w->receiver));
-        posting_add(w->dispatcher, BB_SLACK, name, url_at(w->receiver, "http", name));
+        posting_add(w->dispatcher, BB_SLACK, name, posting_url_at(w->receiver, "http", name));
     }
     bb_report *report = posting_send(w->dispatcher);
     for (size_t i = 0; i < count; i++) {
@@ -192,7 +181,8 @@ static void a_name_that_turns_to_a_private_address_is_refused(void **state) {
     posting_use(w, &options);
     resolve_to("turning.example", "1.2.3.4", server_port(w->receiver));
     server_on(w->receiver, "/hook", STEPS({.status = 200, .body = "ok", .hold = 1}));
-    posting_add(w->dispatcher, BB_SLACK, "hook", url_at(w->receiver, "http", "turning.example"));
+    posting_add(w->dispatcher, BB_SLACK, "hook",
+                posting_url_at(w->receiver, "http", "turning.example"));
     pthread_t held;
     assert_int_equal(pthread_create(&held, NULL, post_in_thread, w->dispatcher), 0);
     assert_true(server_wait_requests(w->receiver, 1, PATIENCE_MS));
@@ -213,7 +203,8 @@ static void the_test_message_is_held_against_the_same_addresses(void **state) {
     options.insecure_allow_private_addresses = 0;
     posting_use(w, &options);
     resolve_to("inside.example", "127.0.0.1", 0);
-    posting_add(w->dispatcher, BB_SLACK, "hook", url_at(w->receiver, "http", "inside.example"));
+    posting_add(w->dispatcher, BB_SLACK, "hook",
+                posting_url_at(w->receiver, "http", "inside.example"));
     bb_report *report = NULL;
     assert_int_equal(bb_webhook_test(w->dispatcher, "hook", &report, NULL), BB_OK);
     posting_assert_row(bb_report_row(report, 0), BB_DEAD, 0);

@@ -18,18 +18,6 @@ static int close_names_and_world(void **state) {
     return posting_close_world(state);
 }
 
-static const char *url_at(const server *receiver, const char *scheme, const char *host) {
-    static char url[200];
-    snprintf(url, sizeof(url), "%s://%s:%d/hook", scheme, host, server_port(receiver));
-    return url;
-}
-
-static void limit_connecting(world *w) {
-    bb_options options = posting_options();
-    options.connect_timeout_ms = LIMIT_MS;
-    posting_use(w, &options);
-}
-
 static const bb_attempt_report *post_in_vain(world *w, bb_verdict verdict) {
     return posting_send_in_vain(w, verdict, LIMIT_MS + SLACK_MS);
 }
@@ -78,7 +66,7 @@ static void a_receiver_that_speaks_no_tls_is_a_retry(void **state) {
     world *w = *state;
     server *plain = server_start(NULL);
     server_on_accept(plain, STEPS({.raw = "220 mail.example ESMTP\r\n", .end = SERVER_SILENT}));
-    posting_add(w->dispatcher, BB_SLACK, "hook", url_at(plain, "https", "127.0.0.1"));
+    posting_add(w->dispatcher, BB_SLACK, "hook", posting_url_at(plain, "https", "127.0.0.1"));
     post_in_vain(w, BB_RETRY);
     server_stop(plain);
 }
@@ -87,7 +75,7 @@ static void a_receiver_that_closes_before_tls_is_a_retry(void **state) {
     world *w = *state;
     server *plain = server_start(NULL);
     server_on_accept(plain, STEPS({.end = SERVER_CLOSE}, {.end = SERVER_RESET}));
-    posting_add(w->dispatcher, BB_SLACK, "hook", url_at(plain, "https", "127.0.0.1"));
+    posting_add(w->dispatcher, BB_SLACK, "hook", posting_url_at(plain, "https", "127.0.0.1"));
     post_in_vain(w, BB_RETRY);
     post_in_vain(w, BB_RETRY);
     assert_int_equal(server_connections(plain), 2);
@@ -98,8 +86,8 @@ static void a_handshake_that_hangs_is_a_retry_at_the_connect_limit(void **state)
     world *w = *state;
     server *silent = server_start(NULL);
     server_on_accept(silent, STEPS({.end = SERVER_SILENT}));
-    limit_connecting(w);
-    posting_add(w->dispatcher, BB_SLACK, "hook", url_at(silent, "https", "127.0.0.1"));
+    posting_limit_connecting(w, LIMIT_MS);
+    posting_add(w->dispatcher, BB_SLACK, "hook", posting_url_at(silent, "https", "127.0.0.1"));
     int64_t began = server_now_ms();
     post_in_vain(w, BB_RETRY);
     assert_true(server_now_ms() - began >= LIMIT_MS * 9 / 10);
