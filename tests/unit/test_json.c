@@ -17,23 +17,10 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "support/alloc.h"
+#include "support/arena.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FFFD "\xEF\xBF\xBD"
-
-static struct bb_arena arena;
-
-static int open_arena(void **state) {
-    (void)state;
-    bb_arena_init(&arena, &bb_mem_default);
-    return 0;
-}
-
-static int close_arena(void **state) {
-    (void)state;
-    bb_arena_free(&arena);
-    return 0;
-}
 
 /* In a block of exactly that length, so that a look beyond its end is noticed. */
 static struct bb_value *parse_bytes(const char *text, size_t length) {

@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "event/message.h"
+#include "support/arena.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -159,20 +160,6 @@ static void make_story(whole *w, const story *s) {
     w->field.name = s->field;
     w->field.old_value = s->was;
     w->field.new_value = s->now;
-}
-
-static struct bb_arena arena;
-
-static int open_arena(void **state) {
-    (void)state;
-    bb_arena_init(&arena, &bb_mem_default);
-    return 0;
-}
-
-static int close_arena(void **state) {
-    (void)state;
-    bb_arena_free(&arena);
-    return 0;
 }
 
 static struct bb_message *message_of(const bb_event *event, bb_language language) {

@@ -12,23 +12,10 @@
 
 #include "base/mem.h"
 #include "event/message.h"
+#include "support/arena.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FAMILY "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA6"
-
-static struct bb_arena arena;
-
-static int open_arena(void **state) {
-    (void)state;
-    bb_arena_init(&arena, &bb_mem_default);
-    return 0;
-}
-
-static int close_arena(void **state) {
-    (void)state;
-    bb_arena_free(&arena);
-    return 0;
-}
 
 static struct bb_message *message_of(const bb_event *event) {
     static struct bb_message message;

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "support/alloc.h"
+#include "support/arena.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FAMILY                                                                                     \
@@ -25,20 +26,6 @@
 #define GERMANY "\xF0\x9F\x87\xA9\xF0\x9F\x87\xAA"
 #define GRIN "\xF0\x9F\x98\x80"
 #define BAD "\xEF\xBF\xBD"
-
-static struct bb_arena arena;
-
-static int open_arena(void **state) {
-    (void)state;
-    bb_arena_init(&arena, &bb_mem_default);
-    return 0;
-}
-
-static int close_arena(void **state) {
-    (void)state;
-    bb_arena_free(&arena);
-    return 0;
-}
 
 static void renew_arena(void) {
     bb_arena_free(&arena);

@@ -13,22 +13,9 @@
 #include "base/url.h"
 #include "bb_webhook.h"
 #include "support/alloc.h"
+#include "support/arena.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static struct bb_arena arena;
-
-static int open_arena(void **state) {
-    (void)state;
-    bb_arena_init(&arena, &bb_mem_default);
-    return 0;
-}
-
-static int close_arena(void **state) {
-    (void)state;
-    bb_arena_free(&arena);
-    return 0;
-}
 
 /* ------------------------------------------------------------------ parsing -- */
 
