@@ -58,7 +58,7 @@ static struct bb_message *message_in(struct bb_batch *batch, bb_language languag
 
 static int make_rendering(struct bb_batch *batch, const struct bb_hook *hook,
                           const struct bb_rendering **rendering, bb_error *error) {
-    const struct bb_endpoint *endpoint = hook->endpoint;
+    const struct bb_endpoint *endpoint = bb_hook_endpoint(hook);
     struct bb_message *message = message_in(batch, hook->webhook.language);
     struct bb_rendering *made = bb_arena_zalloc(&batch->arena, sizeof *made);
     if (!message || !made || (!endpoint->is_data && !bb_message_complete(message, &batch->arena)))
@@ -93,12 +93,14 @@ int bb_batch_render(struct bb_batch *batch, const struct bb_hook *hook,
 int bb_batch_request(const struct bb_batch *batch, const struct bb_hook *hook,
                      const struct bb_rendering *rendering, const struct bb_signing *signing,
                      struct bb_request *request, bb_error *error) {
-    request->url = hook->url;
+    const struct bb_endpoint *endpoint = bb_hook_endpoint(hook);
+    if (!bb_url_split(&request->arena, hook->target, &request->url))
+        return bb_fail_memory(error);
     request->body = rendering->body.data;
     request->length = rendering->body.length;
-    bb_request_add_header(request, "Content-Type", hook->endpoint->content_type, false);
+    bb_request_add_header(request, "Content-Type", endpoint->content_type, false);
     bb_request_add_header(request, "User-Agent", batch->settings->options.user_agent, false);
-    if (hook->endpoint->sign)
-        hook->endpoint->sign(request, &hook->webhook, signing);
+    if (endpoint->sign)
+        endpoint->sign(request, &hook->webhook, signing);
     return request->arena.failed ? bb_fail_memory(error) : BB_OK;
 }

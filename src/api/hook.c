@@ -1,31 +1,54 @@
 #include "api/hook.h"
 
+#include <string.h>
+
+#include "base/arena.h"
 #include "event/webhook.h"
 
-static int fill(struct bb_hook *hook, const struct bb_policy *policy, const bb_webhook *webhook,
-                bb_error *error) {
-    int code = bb_webhook_read(&hook->webhook, webhook, error);
+/* The one block that is kept; the texts of both arguments are copied. */
+static struct bb_hook *keep(const bb_allocator *mem, const bb_webhook *webhook,
+                            const char *target) {
+    bb_webhook own = *webhook;
+    bool has_own_target = strcmp(target, webhook->url) != 0;
+    size_t size = bb_webhook_pack(&own, NULL), target_size = strlen(target) + 1;
+    struct bb_hook *hook =
+        bb_mem_zalloc(mem, sizeof *hook + size + (has_own_target ? target_size : 0));
+    if (!hook)
+        return NULL;
+    atomic_init(&hook->references, 1);
+    hook->mem = mem;
+    hook->webhook = *webhook;
+    bb_webhook_pack(&hook->webhook, hook->texts);
+    hook->target = has_own_target ? memcpy(hook->texts + size, target, target_size)
+                                  : (const void *)hook->webhook.url;
+    return hook;
+}
+
+static int make(struct bb_arena *scratch, const struct bb_policy *policy, const bb_webhook *webhook,
+                struct bb_hook **hook, bb_error *error) {
+    bb_webhook own;
+    struct bb_url url;
+    int code = bb_webhook_read(&own, webhook, error);
+    if (code == BB_OK)
+        code = bb_target_resolve(scratch, &own, policy, &url, error);
     if (code)
         return code;
-    if (!bb_webhook_keep(&hook->webhook, &hook->arena))
-        return bb_fail_memory(error);
-    hook->endpoint = bb_endpoint_of(hook->webhook.type);
-    return bb_target_resolve(&hook->arena, &hook->webhook, policy, &hook->url, error);
+    *hook = keep(scratch->mem, &own, url.text);
+    return *hook ? BB_OK : bb_fail_memory(error);
 }
 
 int bb_hook_new(const bb_allocator *mem, const struct bb_policy *policy, const bb_webhook *webhook,
                 struct bb_hook **hook, bb_error *error) {
-    struct bb_hook *made = bb_mem_zalloc(mem, sizeof *made);
-    if (!made)
-        return bb_fail_memory(error);
-    atomic_init(&made->references, 1);
-    bb_arena_init(&made->arena, mem);
-    int code = fill(made, policy, webhook, error);
-    if (code)
-        bb_hook_release(made);
-    else
-        *hook = made;
+    struct bb_arena scratch;
+    *hook = NULL;
+    bb_arena_init(&scratch, mem);
+    int code = make(&scratch, policy, webhook, hook, error);
+    bb_arena_free(&scratch);
     return code;
+}
+
+const struct bb_endpoint *bb_hook_endpoint(const struct bb_hook *hook) {
+    return bb_endpoint_of(hook->webhook.type);
 }
 
 struct bb_hook *bb_hook_retain(struct bb_hook *hook) {
@@ -36,8 +59,6 @@ struct bb_hook *bb_hook_retain(struct bb_hook *hook) {
 void bb_hook_release(struct bb_hook *hook) {
     if (!hook || atomic_fetch_sub_explicit(&hook->references, 1, memory_order_acq_rel) != 1)
         return;
-    const bb_allocator *mem = hook->arena.mem;
-    bb_mem_free(mem, hook->reason);
-    bb_arena_free(&hook->arena);
-    bb_mem_free(mem, hook);
+    bb_mem_free(hook->mem, hook->reason);
+    bb_mem_free(hook->mem, hook);
 }

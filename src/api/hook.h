@@ -2,27 +2,35 @@
 #ifndef BB_API_HOOK_H
 #define BB_API_HOOK_H
 
+#include <stdalign.h>
 #include <stdatomic.h>
 
 #include "api/settings.h"
 
+/*
+ * One block with all its texts, because there may be many: whatever can be made
+ * again for a request (the parts of its URL, its endpoint) is not kept.
+ */
 struct bb_hook {
-    atomic_uint references;
-    uint64_t serial; /* in the order in which webhooks were added */
-    struct bb_arena arena;
     bb_webhook webhook;
-    struct bb_url url; /* what is requested, before signing */
-    const struct bb_endpoint *endpoint;
+    const char *target; /* the URL that is requested, before signing; often webhook.url itself */
+    const bb_allocator *mem;
+    uint64_t serial; /* in the order in which webhooks were added */
 
     /* what answers have said; under the dispatcher's standing lock */
     int64_t paused_until_ms;
-    bool is_disabled;
     char *reason; /* from the dispatcher's allocator, or NULL */
+    bool is_disabled;
+
+    atomic_uint references;
+    alignas(const char *) char texts[];
 };
 
 /* Checks and copies `webhook`, with one reference. `mem` outlives the hook. */
 int bb_hook_new(const bb_allocator *mem, const struct bb_policy *policy, const bb_webhook *webhook,
                 struct bb_hook **hook, bb_error *error);
+
+const struct bb_endpoint *bb_hook_endpoint(const struct bb_hook *hook);
 
 struct bb_hook *bb_hook_retain(struct bb_hook *hook);
 void bb_hook_release(struct bb_hook *hook); /* NULL is fine */

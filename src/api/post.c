@@ -45,7 +45,7 @@ static void judge(struct post *post, struct delivery *delivery, const bb_respons
     bb_outcome *outcome = &delivery->row->outcome;
     struct bb_exchange exchange = {
         .webhook = &delivery->hook->webhook,
-        .host = delivery->hook->url.host,
+        .host = response->request ? response->request->url.host : "",
         .response = response,
         .now_ms = bb_settings_now_ms(&d->settings),
     };

@@ -13,14 +13,15 @@
 #include <uthash.h>
 
 struct entry {
+    struct bb_member member; /* first: a member of the index points here */
     struct bb_hook *hook;
-    UT_hash_handle hh;
+    UT_hash_handle hh; /* by the hook's id */
 };
 
 struct bb_registry {
     const bb_allocator *mem;
     pthread_rwlock_t lock;
-    struct entry *by_id;
+    struct entry *by_id; /* in the order in which they were added */
     struct bb_index *index;
     uint64_t next_serial;
 };
@@ -115,7 +116,7 @@ static bool insert(struct bb_registry *registry, struct bb_hook *hook) {
         return false;
     entry->hook = hook;
     HASH_ADD_KEYPTR(hh, registry->by_id, hook->webhook.id, strlen(hook->webhook.id), entry);
-    if (entry->hh.tbl && bb_index_add(registry->index, &hook->webhook, hook))
+    if (entry->hh.tbl && bb_index_add(registry->index, hook->webhook.project_id, &entry->member))
         return true;
     if (entry->hh.tbl)
         HASH_DEL(registry->by_id, entry);
@@ -124,7 +125,7 @@ static bool insert(struct bb_registry *registry, struct bb_hook *hook) {
 }
 
 static void remove_entry(struct bb_registry *registry, struct entry *entry) {
-    bb_index_remove(registry->index, &entry->hook->webhook, entry->hook);
+    bb_index_remove(registry->index, entry->hook->webhook.project_id, &entry->member);
     drop_entry(registry, entry);
 }
 
@@ -147,15 +148,14 @@ int bb_registry_add(struct bb_registry *registry, struct bb_hook *hook, bb_error
     return code;
 }
 
-/* The entry stays (its key moves to the new hook's text); only the index changes,
- * the new hook first, so that a failure leaves the old one in place. */
+/* The entry stays, with its place among all; its key moves to the new hook's text. */
 static int exchange(struct bb_registry *registry, struct entry *entry, struct bb_hook *hook,
                     bb_error *error) {
     struct bb_hook *old = entry->hook;
-    hook->serial = old->serial;
-    if (!bb_index_add(registry->index, &hook->webhook, hook))
+    if (!bb_index_move(registry->index, old->webhook.project_id, hook->webhook.project_id,
+                       &entry->member))
         return bb_fail_memory(error);
-    bb_index_remove(registry->index, &old->webhook, old);
+    hook->serial = old->serial;
     entry->hook = hook;
     entry->hh.key = hook->webhook.id;
     bb_hook_release(old);
@@ -202,9 +202,9 @@ struct match {
     const bb_event *event;
 };
 
-static void take_if_wanted(void *user, void *entry) {
-    struct match *match = user;
-    struct bb_hook *hook = entry;
+static void take_if_wanted(void *user, struct bb_member *member) {
+    const struct match *match = user;
+    struct bb_hook *hook = ((struct entry *)member)->hook;
     if (bb_filter_matches(&hook->webhook, match->event))
         append(match->hooks, hook);
 }
@@ -225,7 +225,7 @@ int bb_registry_list(struct bb_registry *registry, const bb_event *event, struct
         bb_hooks_free(hooks);
         return bb_fail_memory(error);
     }
-    if (hooks->count > 1)
+    if (event && hooks->count > 1)
         qsort(hooks->items, hooks->count, sizeof *hooks->items, by_serial);
     return BB_OK;
 }

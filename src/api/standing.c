@@ -19,7 +19,7 @@ static int64_t left_of(int64_t until_ms, int64_t now_ms) {
 
 /* Without memory for the reason the state holds all the same. */
 static void set_reason(struct bb_hook *hook, const char *reason) {
-    const bb_allocator *mem = hook->arena.mem;
+    const bb_allocator *mem = hook->mem;
     bb_mem_free(mem, hook->reason);
     hook->reason = reason ? bb_mem_strdup(mem, reason) : NULL;
 }

@@ -128,6 +128,28 @@ int bb_url_join(struct bb_arena *arena, struct bb_url *url) {
     return url->text ? BB_OK : BB_ERR_NO_MEMORY;
 }
 
+/* A part that ends before its text does. */
+static const char *cut_out(struct bb_arena *arena, const char *part, size_t length) {
+    return length ? bb_arena_copy(arena, part, length) : "";
+}
+
+bool bb_url_split(struct bb_arena *arena, const char *text, struct bb_url *url) {
+    const char *host = strstr(text, "://") + strlen("://");
+    size_t host_length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+    const char *port = host + host_length + (host[host_length] == ':');
+    size_t port_length = strcspn(port, "/");
+    const char *path = port + port_length, *mark = strchr(path, '?');
+    *url = (struct bb_url){
+        .text = text,
+        .scheme = strncmp(text, "https:", 6) == 0 ? "https" : "http",
+        .host = cut_out(arena, host, host_length),
+        .port = cut_out(arena, port, port_length),
+        .path = mark ? cut_out(arena, path, (size_t)(mark - path)) : path,
+        .query = mark ? mark + 1 : "",
+    };
+    return !arena->failed;
+}
+
 const char *bb_url_encode(struct bb_arena *arena, const char *text) {
     char *out = bb_arena_reserve(arena, 3 * strlen(text) + 1);
     if (!out)

@@ -27,6 +27,10 @@ int bb_url_parse(struct bb_arena *arena, const char *text, struct bb_url *url, c
 /* Puts scheme, host, port, path and query of `url` together again in `text`. */
 int bb_url_join(struct bb_arena *arena, struct bb_url *url);
 
+/* The other way: the parts of a text that bb_url_join made, which stays the
+ * caller's and outlives them. False when out of memory. */
+bool bb_url_split(struct bb_arena *arena, const char *text, struct bb_url *url);
+
 /* Percent-encodes all but the unreserved characters of RFC 3986. */
 const char *bb_url_encode(struct bb_arena *arena, const char *text);
 

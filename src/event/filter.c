@@ -37,23 +37,18 @@ bool bb_filter_matches(const bb_webhook *webhook, const bb_event *event) {
 #define uthash_free(block, size) bb_mem_free(mem, block)
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+#include <utlist.h>
 
-struct key {
-    int64_t project_id;
-    int64_t activity;
-};
-
-struct bucket {
-    struct key key;
-    void **entries;
-    size_t count;
-    size_t capacity;
+/* There is one for each project with a member. */
+struct project {
+    int64_t id;
+    struct bb_member *members;
     UT_hash_handle hh;
 };
 
 struct bb_index {
     const bb_allocator *mem;
-    struct bucket *buckets;
+    struct project *projects;
 };
 
 struct bb_index *bb_index_new(const bb_allocator *mem) {
@@ -63,108 +58,72 @@ struct bb_index *bb_index_new(const bb_allocator *mem) {
     return index;
 }
 
-static void drop_bucket(struct bb_index *index, struct bucket *bucket) {
+static void drop_project(struct bb_index *index, struct project *project) {
     const bb_allocator *mem = index->mem;
-    HASH_DEL(index->buckets, bucket);
-    bb_mem_free(mem, bucket->entries);
-    bb_mem_free(mem, bucket);
+    HASH_DEL(index->projects, project);
+    bb_mem_free(mem, project);
 }
 
 void bb_index_free(struct bb_index *index) {
     if (!index)
         return;
-    while (index->buckets)
-        drop_bucket(index, index->buckets);
+    while (index->projects)
+        drop_project(index, index->projects);
     bb_mem_free(index->mem, index);
 }
 
-static struct bucket *find_bucket(const struct bb_index *index, int64_t project_id,
-                                  uint32_t activity) {
-    struct key key = {.project_id = project_id, .activity = activity};
-    struct bucket *bucket;
-    HASH_FIND(hh, index->buckets, &key, sizeof key, bucket);
-    return bucket;
+static struct project *find_project(const struct bb_index *index, int64_t id) {
+    struct project *project;
+    HASH_FIND(hh, index->projects, &id, sizeof id, project);
+    return project;
 }
 
-static struct bucket *new_bucket(struct bb_index *index, int64_t project_id, uint32_t activity) {
+static struct project *new_project(struct bb_index *index, int64_t id) {
     const bb_allocator *mem = index->mem;
-    struct bucket *bucket = bb_mem_zalloc(mem, sizeof *bucket);
-    if (!bucket)
+    struct project *project = bb_mem_zalloc(mem, sizeof *project);
+    if (!project)
         return NULL;
-    bucket->key = (struct key){.project_id = project_id, .activity = activity};
-    HASH_ADD(hh, index->buckets, key, sizeof bucket->key, bucket);
-    if (bucket->hh.tbl) /* NULL: uthash found no memory */
-        return bucket;
-    bb_mem_free(mem, bucket);
+    project->id = id;
+    HASH_ADD(hh, index->projects, id, sizeof project->id, project);
+    if (project->hh.tbl) /* NULL: uthash found no memory */
+        return project;
+    bb_mem_free(mem, project);
     return NULL;
 }
 
-static bool append(struct bb_index *index, struct bucket *bucket, void *entry) {
-    if (bucket->count == bucket->capacity) {
-        size_t capacity = bucket->capacity ? 2 * bucket->capacity : 2;
-        void **entries =
-            bb_mem_resize(index->mem, bucket->entries, capacity * sizeof *bucket->entries);
-        if (!entries)
-            return false;
-        bucket->entries = entries;
-        bucket->capacity = capacity;
-    }
-    bucket->entries[bucket->count++] = entry;
-    return true;
+bool bb_index_add(struct bb_index *index, int64_t project_id, struct bb_member *member) {
+    struct project *project = find_project(index, project_id);
+    if (!project)
+        project = new_project(index, project_id);
+    if (project)
+        DL_APPEND(project->members, member);
+    return project != NULL;
 }
 
-static bool add_under(struct bb_index *index, int64_t project_id, uint32_t activity, void *entry) {
-    struct bucket *bucket = find_bucket(index, project_id, activity);
-    if (!bucket)
-        bucket = new_bucket(index, project_id, activity);
-    if (!bucket)
-        return false;
-    bool added = append(index, bucket, entry);
-    if (bucket->count == 0)
-        drop_bucket(index, bucket);
-    return added;
+void bb_index_remove(struct bb_index *index, int64_t project_id, struct bb_member *member) {
+    struct project *project = find_project(index, project_id);
+    DL_DELETE(project->members, member);
+    if (!project->members)
+        drop_project(index, project);
 }
 
-static void remove_under(struct bb_index *index, int64_t project_id, uint32_t activity,
-                         const void *entry) {
-    struct bucket *bucket = find_bucket(index, project_id, activity);
-    for (size_t i = 0; bucket && i < bucket->count; i++) {
-        if (bucket->entries[i] != entry)
-            continue;
-        bucket->entries[i] = bucket->entries[--bucket->count];
-        if (bucket->count == 0)
-            drop_bucket(index, bucket);
-        return;
-    }
-}
-
-bool bb_index_add(struct bb_index *index, const bb_webhook *webhook, void *entry) {
-    if (webhook->disabled)
+bool bb_index_move(struct bb_index *index, int64_t from, int64_t to, struct bb_member *member) {
+    if (from == to)
         return true;
-    for (uint32_t bit = 1; bit & BB_ACTIVITY_ALL; bit <<= 1) {
-        if ((webhook->activities & bit) && !add_under(index, webhook->project_id, bit, entry)) {
-            bb_index_remove(index, webhook, entry);
-            return false;
-        }
-    }
-    return true;
+    if (!find_project(index, to) && !new_project(index, to))
+        return false;
+    bb_index_remove(index, from, member);
+    return bb_index_add(index, to, member); /* its project is there, so it cannot fail */
 }
 
-void bb_index_remove(struct bb_index *index, const bb_webhook *webhook, void *entry) {
-    for (uint32_t bit = 1; bit & BB_ACTIVITY_ALL; bit <<= 1)
-        if (webhook->activities & bit)
-            remove_under(index, webhook->project_id, bit, entry);
+static void visit(const struct project *project, bb_member_visitor *found, void *user) {
+    for (struct bb_member *m = project ? project->members : NULL; m; m = m->next)
+        found(user, m);
 }
 
-static void visit(const struct bucket *bucket, void (*found)(void *user, void *entry), void *user) {
-    for (size_t i = 0; bucket && i < bucket->count; i++)
-        found(user, bucket->entries[i]);
-}
-
-void bb_index_find(const struct bb_index *index, const bb_event *event,
-                   void (*found)(void *user, void *entry), void *user) {
-    uint32_t activity = (uint32_t)event->activity;
-    visit(find_bucket(index, 0, activity), found, user);
+void bb_index_find(const struct bb_index *index, const bb_event *event, bb_member_visitor *found,
+                   void *user) {
+    visit(find_project(index, 0), found, user);
     if (event->project && event->project->id != 0)
-        visit(find_bucket(index, event->project->id, activity), found, user);
+        visit(find_project(index, event->project->id), found, user);
 }

@@ -10,23 +10,33 @@
 bool bb_filter_matches(const bb_webhook *webhook, const bb_event *event);
 
 /*
- * Entries (anything; a webhook is their face) found by project and activity:
- * a look-up costs time in proportion to what it finds, however many there are.
- * Not locked.
+ * Webhooks by their project: a look-up visits those of the event's project and
+ * those of every project, and no others; an addition or removal takes the same
+ * time however many there are. Not locked.
  */
 struct bb_index;
 
+/* What a webhook is in an index: the caller's, who knows the webhook. It stays
+ * where it is until it is removed. */
+struct bb_member {
+    struct bb_member *prev;
+    struct bb_member *next; /* of the same project */
+};
+
+typedef void bb_member_visitor(void *user, struct bb_member *member);
+
 struct bb_index *bb_index_new(const bb_allocator *mem);
-void bb_index_free(struct bb_index *index); /* not the entries */
+void bb_index_free(struct bb_index *index); /* not the members */
 
-/* `webhook` decides where the entry is found: project, activities; a disabled one
- * is not found at all. False when out of memory, with nothing added. */
-bool bb_index_add(struct bb_index *index, const bb_webhook *webhook, void *entry);
-void bb_index_remove(struct bb_index *index, const bb_webhook *webhook, void *entry);
+/* Project 0: found for any event. False when out of memory, then nothing has
+ * changed. Only a member may be removed or moved, and only from its project. */
+bool bb_index_add(struct bb_index *index, int64_t project_id, struct bb_member *member);
+void bb_index_remove(struct bb_index *index, int64_t project_id, struct bb_member *member);
+bool bb_index_move(struct bb_index *index, int64_t from, int64_t to, struct bb_member *member);
 
-/* Calls `found` for each entry under the event's activity whose project is the
- * event's, or none; what else the webhook asks is left to bb_filter_matches. */
-void bb_index_find(const struct bb_index *index, const bb_event *event,
-                   void (*found)(void *user, void *entry), void *user);
+/* Calls `found` for each member whose project is the event's, or 0; what else a
+ * webhook asks is left to bb_filter_matches. */
+void bb_index_find(const struct bb_index *index, const bb_event *event, bb_member_visitor *found,
+                   void *user);
 
 #endif

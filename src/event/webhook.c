@@ -82,28 +82,47 @@ int bb_webhook_read(bb_webhook *out, const bb_webhook *webhook, bb_error *error)
     return mistake ? bb_webhook_fail(error, BB_ERR_WEBHOOK, out, mistake) : BB_OK;
 }
 
-static void keep(const char **text, struct bb_arena *arena) {
-    if (*text)
-        *text = bb_arena_copy(arena, *text, strlen(*text));
+/* Texts one behind the other; without `to` they are only counted. */
+struct packing {
+    char *to;
+    size_t size;
+};
+
+static void pack(struct packing *packing, const char **text) {
+    if (!*text)
+        return;
+    size_t size = strlen(*text) + 1;
+    if (packing->to)
+        *text = memcpy(packing->to + packing->size, *text, size);
+    packing->size += size;
 }
 
-static void keep_types(bb_webhook *webhook, struct bb_arena *arena) {
+static void pack_types(struct packing *packing, bb_webhook *webhook) {
     size_t count = webhook->issue_type_count;
-    const char **types = count ? bb_arena_alloc(arena, count * sizeof *types) : NULL;
-    for (size_t i = 0; types && i < count; i++) {
-        types[i] = webhook->issue_types[i];
-        keep(&types[i], arena);
+    const char **types = (void *)packing->to; /* first, where it is aligned */
+    packing->size += count * sizeof *types;
+    for (size_t i = 0; i < count; i++) {
+        const char *type = webhook->issue_types[i];
+        pack(packing, &type);
+        if (types)
+            types[i] = type;
     }
-    webhook->issue_types = types;
+    if (types)
+        webhook->issue_types = count ? types : NULL;
 }
 
-bool bb_webhook_keep(bb_webhook *webhook, struct bb_arena *arena) {
-    keep(&webhook->id, arena);
-    keep(&webhook->name, arena);
-    keep(&webhook->url, arena);
-    keep(&webhook->secret, arena);
-    keep(&webhook->keyword, arena);
-    keep(&webhook->button_text, arena);
-    keep_types(webhook, arena);
-    return !arena->failed;
+size_t bb_webhook_pack(bb_webhook *webhook, void *to) {
+    struct packing packing = {.to = to};
+    bool has_own_name = webhook->name && strcmp(webhook->name, webhook->id) != 0;
+    pack_types(&packing, webhook);
+    pack(&packing, &webhook->id);
+    if (has_own_name)
+        pack(&packing, &webhook->name);
+    else if (webhook->name)
+        webhook->name = webhook->id;
+    pack(&packing, &webhook->url);
+    pack(&packing, &webhook->secret);
+    pack(&packing, &webhook->keyword);
+    pack(&packing, &webhook->button_text);
+    return packing.size;
 }

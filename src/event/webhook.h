@@ -2,7 +2,8 @@
 #ifndef BB_EVENT_WEBHOOK_H
 #define BB_EVENT_WEBHOOK_H
 
-#include "base/arena.h"
+#include <stddef.h>
+
 #include "base/error.h"
 
 /* The struct by its struct_size, its texts still the caller's; `id` is the name
@@ -10,8 +11,10 @@
  * error names the webhook and the field. BB_ERR_WEBHOOK, BB_ERR_STRUCT. */
 int bb_webhook_read(bb_webhook *out, const bb_webhook *webhook, bb_error *error);
 
-/* Moves every text of `webhook` into the arena. False when out of memory. */
-bool bb_webhook_keep(bb_webhook *webhook, struct bb_arena *arena);
+/* Moves every text of a webhook that bb_webhook_read gave to `to`, which is
+ * aligned for pointers. Returns how many bytes that takes; with `to` NULL nothing
+ * is moved. A name that is the same as the id takes none. */
+size_t bb_webhook_pack(bb_webhook *webhook, void *to);
 
 /* How it is called: its name, or the id of one that has none. */
 const char *bb_webhook_called(const bb_webhook *webhook);

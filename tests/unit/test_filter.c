@@ -1,4 +1,4 @@
-/* Which webhooks an event fires: every condition, and a look-up that visits only what it finds. */
+/* Which webhooks an event fires: every condition, and a look-up that visits no other project. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -164,20 +164,30 @@ static void a_mistake_is_an_error_and_no_answer(void **state) {
 
 enum { WEBHOOKS = 100000, PROJECTS = 10000, GLOBAL_EVERY = 1000 };
 
+typedef struct room {
+    struct bb_member member; /* first */
+    bb_webhook webhook;
+    int number;
+} room;
+
 /* What a look-up visits, and what of it matches. */
 typedef struct visits {
     const bb_event *event;
     size_t visited;
     size_t matched;
-    int64_t sum; /* of the entries' numbers, to tell them apart */
+    int64_t sum; /* of the numbers of those that match, to tell them apart */
 } visits;
 
-static void visit(void *user, void *entry) {
-    visits *v = user;
-    const bb_webhook *webhook = entry;
+static void count(visits *v, const room *r) {
     v->visited++;
-    v->matched += bb_filter_matches(webhook, v->event);
-    v->sum += webhook->dingtalk_action_card;
+    if (!bb_filter_matches(&r->webhook, v->event))
+        return;
+    v->matched++;
+    v->sum += r->number;
+}
+
+static void visit(void *user, struct bb_member *member) {
+    count(user, (const room *)member);
 }
 
 static visits find(const struct bb_index *index, const bb_event *event) {
@@ -186,60 +196,70 @@ static visits find(const struct bb_index *index, const bb_event *event) {
     return v;
 }
 
-/* Webhook i is of project i % PROJECTS + 1, but every GLOBAL_EVERY-th is of all. */
-static bb_webhook *make_webhooks(void) {
-    bb_webhook *webhooks = calloc(WEBHOOKS, sizeof(*webhooks));
-    assert_non_null(webhooks);
-    for (int i = 0; i < WEBHOOKS; i++) {
-        webhooks[i].project_id = i % GLOBAL_EVERY == 0 ? 0 : i % PROJECTS + 1;
-        webhooks[i].activities = i % 2 ? BB_TASK_STATUS_UPDATE : BB_ACTIVITY_ALL;
-        webhooks[i].dingtalk_action_card = i;
-    }
-    return webhooks;
+static bool add(struct bb_index *index, room *r) {
+    return bb_index_add(index, r->webhook.project_id, &r->member);
 }
 
-/* The same by looking at every one of them. */
-static visits scan(const bb_webhook *webhooks, const bb_event *event) {
+static void take_out(struct bb_index *index, room *r) {
+    bb_index_remove(index, r->webhook.project_id, &r->member);
+}
+
+/* Room i is of project i % PROJECTS + 1, but every GLOBAL_EVERY-th is of all. */
+static room *make_rooms(void) {
+    room *rooms = calloc(WEBHOOKS, sizeof(*rooms));
+    assert_non_null(rooms);
+    for (int i = 0; i < WEBHOOKS; i++) {
+        rooms[i].webhook.project_id = i % GLOBAL_EVERY == 0 ? 0 : i % PROJECTS + 1;
+        rooms[i].webhook.activities = i % 2 ? BB_TASK_STATUS_UPDATE : BB_ACTIVITY_ALL;
+        rooms[i].number = i;
+    }
+    return rooms;
+}
+
+/* The same by looking at every one of them; "visited" are those that should be. */
+static visits scan(const room *rooms, const bb_event *event) {
     visits v = {.event = event};
     for (size_t i = 0; i < WEBHOOKS; i++) {
-        if (!bb_filter_matches(&webhooks[i], event))
-            continue;
-        v.matched++;
-        v.sum += webhooks[i].dingtalk_action_card;
+        int64_t project = rooms[i].webhook.project_id;
+        if (project == 0 || (event->project && event->project->id == project))
+            count(&v, &rooms[i]);
     }
     return v;
 }
 
-static struct bb_index *index_of(bb_webhook *webhooks) {
+static void assert_same_visits(visits found, visits expected) {
+    assert_int_equal(found.visited, expected.visited);
+    assert_int_equal(found.matched, expected.matched);
+    assert_int_equal(found.sum, expected.sum);
+}
+
+static struct bb_index *index_of(room *rooms) {
     struct bb_index *index = bb_index_new(alloc_library());
     assert_non_null(index);
     for (size_t i = 0; i < WEBHOOKS; i++)
-        assert_true(bb_index_add(index, &webhooks[i], &webhooks[i]));
+        assert_true(add(index, &rooms[i]));
     return index;
 }
 
-static void a_look_up_visits_only_what_it_finds(void **state) {
+static void a_look_up_visits_only_its_project_and_those_of_all(void **state) {
     (void)state;
     happening h;
     make_failed_task(&h);
     long live = alloc_live();
-    bb_webhook *webhooks = make_webhooks();
-    struct bb_index *index = index_of(webhooks);
+    room *rooms = make_rooms();
+    struct bb_index *index = index_of(rooms);
     static const int64_t projects[] = {1, 2, 1001, 5000, PROJECTS, PROJECTS + 1, -1, INT64_MAX};
     for (size_t i = 0; i < COUNT(projects); i++) {
         for (uint32_t activity = 1; activity & BB_ACTIVITY_ALL; activity <<= 1) {
             h.project.id = projects[i];
             h.event.activity = (bb_activity)activity;
-            visits found = find(index, &h.event), expected = scan(webhooks, &h.event);
-            assert_int_equal(found.visited, expected.matched);
-            assert_int_equal(found.matched, expected.matched);
-            assert_int_equal(found.sum, expected.sum);
+            assert_same_visits(find(index, &h.event), scan(rooms, &h.event));
         }
     }
     h.event.project = NULL;
     assert_int_equal(find(index, &h.event).visited, WEBHOOKS / GLOBAL_EVERY);
     bb_index_free(index);
-    free(webhooks);
+    free(rooms);
     assert_int_equal(alloc_live(), live);
 }
 
@@ -248,58 +268,95 @@ static void a_webhook_is_found_once_even_in_project_0(void **state) {
     happening h;
     make_failed_task(&h);
     h.project.id = 0;
-    bb_webhook webhook = WANTS(.activities = BB_ACTIVITY_ALL);
+    room r = {.webhook = WANTS(.activities = BB_ACTIVITY_ALL)};
     struct bb_index *index = bb_index_new(alloc_library());
-    assert_true(bb_index_add(index, &webhook, &webhook));
+    assert_true(add(index, &r));
     assert_int_equal(find(index, &h.event).visited, 1);
     bb_index_free(index);
     bb_index_free(NULL);
 }
 
-static void what_is_removed_or_disabled_is_not_found(void **state) {
+/* First, last, middle, only; and what is left is found each time. */
+static void what_is_removed_is_not_found(void **state) {
     (void)state;
+    static const int order[] = {0, 4, 2, 1, 3};
     happening h;
     make_failed_task(&h);
-    bb_webhook hooks[5];
+    room rooms[5];
     struct bb_index *index = bb_index_new(alloc_library());
+    long empty = alloc_live();
+    int64_t left = 0x1F;
     for (int i = 0; i < 5; i++) {
-        hooks[i] = (bb_webhook)WANTS(.activities = BB_ACTIVITY_ALL, .project_id = 7,
-                                     .disabled = i == 3, .dingtalk_action_card = 1 << i);
-        assert_true(bb_index_add(index, &hooks[i], &hooks[i]));
+        rooms[i] = (room){.webhook = WANTS(.activities = BB_ACTIVITY_ALL, .project_id = 7)};
+        rooms[i].number = 1 << i;
+        assert_true(add(index, &rooms[i]));
     }
-    assert_int_equal(find(index, &h.event).sum, 0x17);
-    bb_index_remove(index, &hooks[3], &hooks[3]); /* was never there */
-    bb_index_remove(index, &hooks[1], &hooks[1]);
-    assert_int_equal(find(index, &h.event).sum, 0x15);
-    bb_index_remove(index, &hooks[1], &hooks[1]); /* is there no more */
-    assert_int_equal(find(index, &h.event).sum, 0x15);
-    bb_index_remove(index, &hooks[0], &hooks[0]);
-    bb_index_remove(index, &hooks[2], &hooks[2]);
-    bb_index_remove(index, &hooks[4], &hooks[4]);
-    assert_int_equal(find(index, &h.event).visited, 0);
+    assert_int_equal(find(index, &h.event).sum, left);
+    for (int i = 0; i < 5; i++) {
+        take_out(index, &rooms[order[i]]);
+        left &= ~(int64_t)rooms[order[i]].number;
+        assert_int_equal(find(index, &h.event).sum, left);
+        assert_int_equal(find(index, &h.event).visited, 4 - i);
+    }
+    assert_int_equal(alloc_live(), empty); /* nor is anything kept of the project */
+    assert_true(add(index, &rooms[2]));
+    assert_int_equal(find(index, &h.event).sum, rooms[2].number);
     bb_index_free(index);
 }
 
-/* A failed addition leaves nothing of the webhook under any activity. */
-static void without_memory_nothing_is_added(void **state) {
+static void what_is_moved_is_found_where_it_is_now(void **state) {
     (void)state;
+    static const int64_t places[] = {7, 8, 0, 7, 7, 8};
     happening h;
     make_failed_task(&h);
-    bb_webhook webhook = WANTS(.activities = BB_ACTIVITY_ALL, .project_id = 7);
+    room stays = {.webhook = WANTS(.activities = BB_ACTIVITY_ALL, .project_id = 8)};
+    room moves = {.webhook = WANTS(.activities = BB_ACTIVITY_ALL, .project_id = 8)};
     struct bb_index *index = bb_index_new(alloc_library());
-    long live = alloc_live();
-    for (size_t nth = 1;; nth++) {
-        alloc_begin(nth, 0);
-        bool added = bb_index_add(index, &webhook, &webhook);
-        alloc_end();
-        if (added)
-            break;
-        assert_int_equal(alloc_live(), live);
-        for (uint32_t activity = 1; activity & BB_ACTIVITY_ALL; activity <<= 1) {
-            h.event.activity = (bb_activity)activity;
-            assert_int_equal(find(index, &h.event).visited, 0);
+    assert_true(add(index, &stays));
+    assert_true(add(index, &moves));
+    for (size_t i = 0; i < COUNT(places); i++) {
+        assert_true(bb_index_move(index, moves.webhook.project_id, places[i], &moves.member));
+        moves.webhook.project_id = places[i];
+        h.project.id = 7;
+        assert_int_equal(find(index, &h.event).visited, places[i] != 8);
+        h.project.id = 8;
+        assert_int_equal(find(index, &h.event).visited, 1 + (places[i] != 7));
+    }
+    bb_index_free(index);
+}
+
+/* Enough projects that the table has to grow; a move takes memory as an addition does. */
+static void without_memory_nothing_is_added_or_moved(void **state) {
+    (void)state;
+    enum { MANY = 2000 };
+    happening h;
+    make_failed_task(&h);
+    static room rooms[MANY];
+    struct bb_index *index = bb_index_new(alloc_library());
+    size_t failures = 0;
+    for (int i = 0; i < MANY; i++) {
+        for (int is_move = 0; is_move <= 1; is_move++) {
+            int64_t from = rooms[i].webhook.project_id, to = 2 * i + 1 + is_move;
+            long live = alloc_live();
+            bool done = false;
+            rooms[i].webhook = (bb_webhook)WANTS(.activities = BB_ACTIVITY_ALL, .project_id = to);
+            for (size_t nth = 1; !done; nth++) {
+                alloc_begin(nth, 0);
+                done = is_move ? bb_index_move(index, from, to, &rooms[i].member)
+                               : bb_index_add(index, to, &rooms[i].member);
+                alloc_end();
+                h.project.id = to;
+                assert_int_equal(find(index, &h.event).visited, done);
+                h.project.id = from;
+                assert_int_equal(find(index, &h.event).visited, is_move && !done);
+                if (!done) {
+                    assert_int_equal(alloc_live(), live);
+                    failures++;
+                }
+            }
         }
     }
+    assert_true(failures > 2 * MANY); /* the table did grow */
     bb_index_free(index);
     alloc_begin(1, 0);
     assert_null(bb_index_new(alloc_library()));
@@ -312,10 +369,11 @@ int main(void) {
         cmocka_unit_test(the_level_is_the_one_that_will_be_shown),
         cmocka_unit_test(what_the_event_lacks_meets_no_condition),
         cmocka_unit_test(a_mistake_is_an_error_and_no_answer),
-        cmocka_unit_test(a_look_up_visits_only_what_it_finds),
+        cmocka_unit_test(a_look_up_visits_only_its_project_and_those_of_all),
         cmocka_unit_test(a_webhook_is_found_once_even_in_project_0),
-        cmocka_unit_test(what_is_removed_or_disabled_is_not_found),
-        cmocka_unit_test(without_memory_nothing_is_added),
+        cmocka_unit_test(what_is_removed_is_not_found),
+        cmocka_unit_test(what_is_moved_is_found_where_it_is_now),
+        cmocka_unit_test(without_memory_nothing_is_added_or_moved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
