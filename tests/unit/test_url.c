@@ -39,6 +39,10 @@ static const struct {
     {"https://h.example/p?a=https://b/?c", "https://h.example/p?a=https://b/?c", "h.example", "",
      "/p", "a=https://b/?c"},
     {"https://[2606:4700::1]/p", "https://[2606:4700::1]/p", "[2606:4700::1]", "", "/p", ""},
+    {"https://[2606:4700::1]:8443/p:q", "https://[2606:4700::1]:8443/p:q", "[2606:4700::1]", "8443",
+     "/p:q", ""},
+    {"https://h.example/a:1/b?c/d:e?f", "https://h.example/a:1/b?c/d:e?f", "h.example", "",
+     "/a:1/b", "c/d:e?f"},
     {"https://127.1/p", "https://127.0.0.1/p", "127.0.0.1", "", "/p", ""},
     {"https://0x7f000001/p", "https://127.0.0.1/p", "127.0.0.1", "", "/p", ""},
     {"https://2130706433/p", "https://127.0.0.1/p", "127.0.0.1", "", "/p", ""},
@@ -59,6 +63,22 @@ static void parts_are_what_was_written(void **state) {
         assert_string_equal(url.path, good[i].path);
         assert_string_equal(url.query, good[i].query);
         assert_memory_equal(url.scheme, url.text, strlen(url.scheme));
+    }
+}
+
+static void a_whole_url_has_the_same_parts_again(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(good); i++) {
+        struct bb_url url;
+        assert_true(bb_url_split(&arena, good[i].whole, &url));
+        assert_ptr_equal(url.text, good[i].whole);
+        assert_string_equal(url.scheme, strncmp(url.text, "https", 5) == 0 ? "https" : "http");
+        assert_string_equal(url.host, good[i].host);
+        assert_string_equal(url.port, good[i].port);
+        assert_string_equal(url.path, good[i].path);
+        assert_string_equal(url.query, good[i].query);
+        assert_int_equal(bb_url_join(&arena, &url), BB_OK);
+        assert_string_equal(url.text, good[i].whole);
     }
 }
 
@@ -228,6 +248,23 @@ static void parse_short_of_memory(void *user) {
     bb_arena_free(&scratch);
 }
 
+static void split_short_of_memory(void *user) {
+    struct bb_arena scratch;
+    struct bb_url url;
+    bb_arena_init(&scratch, alloc_library());
+    bool is_split = bb_url_split(&scratch, user, &url);
+    alloc_end();
+    assert_true(is_split || alloc_has_failed());
+    if (is_split)
+        assert_string_equal(url.host, "h.example");
+    bb_arena_free(&scratch);
+}
+
+static void a_url_is_split_wholly_or_not_at_all(void **state) {
+    (void)state;
+    alloc_fail_each("bb_url_split", 0, split_short_of_memory, "https://h.example:8443/path?key=0");
+}
+
 static void a_good_url_is_never_blamed_for_want_of_memory(void **state) {
     (void)state;
     alloc_fail_each("bb_url_parse", 0, parse_short_of_memory,
@@ -260,6 +297,7 @@ int main(void) {
     alloc_hook_others();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_what_was_written),
+        cmocka_unit_test(a_whole_url_has_the_same_parts_again),
         cmocka_unit_test(a_refusal_says_why),
         cmocka_unit_test(no_byte_that_is_no_url_character_is_let_in),
         cmocka_unit_test(a_parameter_is_taken_out_whole),
@@ -267,6 +305,7 @@ int main(void) {
         cmocka_unit_test(all_but_unreserved_bytes_are_encoded),
         cmocka_unit_test(parts_are_put_together_again),
         cmocka_unit_test(dates_are_read_in_all_three_forms),
+        cmocka_unit_test_teardown(a_url_is_split_wholly_or_not_at_all, alloc_teardown),
         cmocka_unit_test_teardown(a_good_url_is_never_blamed_for_want_of_memory, alloc_teardown),
         cmocka_unit_test_teardown(a_refused_url_is_not_let_in_for_want_of_memory, alloc_teardown),
     };
