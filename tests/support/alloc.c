@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 #include <cmocka.h>
 #include <curl/curl.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 
 /* Atomic, because libcurl may look up names in a thread of its own. */
 static atomic_size_t counts[ALLOC_SOURCES], total, bytes;
-static atomic_long live;
+static atomic_long live, live_bytes;
 static atomic_bool counting, failed;
 static atomic_size_t fail_at; /* 0: never */
 static atomic_bool fail_after;
@@ -34,22 +35,37 @@ static bool runs_out(alloc_source source, size_t size) {
     return true;
 }
 
+/* With what the heap itself needs for a block: its size, rounded up to 16. */
+static long cost_of(void *block) {
+    return (long)malloc_usable_size(block) + 16;
+}
+
 static void *take(alloc_source source, size_t size) {
     void *block = runs_out(source, size) ? NULL : malloc(size);
-    if (block != NULL)
-        atomic_fetch_add(&live, 1);
+    if (block == NULL)
+        return NULL;
+    atomic_fetch_add(&live, 1);
+    atomic_fetch_add(&live_bytes, cost_of(block));
     return block;
 }
 
 static void *retake(alloc_source source, void *block, size_t size) {
     if (block == NULL)
         return take(source, size);
-    return runs_out(source, size) ? NULL : realloc(block, size);
+    if (runs_out(source, size))
+        return NULL;
+    long before = cost_of(block);
+    void *moved = realloc(block, size);
+    if (moved != NULL)
+        atomic_fetch_add(&live_bytes, cost_of(moved) - before);
+    return moved;
 }
 
 static void give_back(void *block) {
-    if (block != NULL)
-        atomic_fetch_sub(&live, 1);
+    if (block == NULL)
+        return;
+    atomic_fetch_sub(&live, 1);
+    atomic_fetch_sub(&live_bytes, cost_of(block));
     free(block);
 }
 
@@ -147,6 +163,10 @@ int alloc_has_failed(void) {
 
 long alloc_live(void) {
     return atomic_load(&live);
+}
+
+long alloc_live_bytes(void) {
+    return atomic_load(&live_bytes);
 }
 
 /* ---------------------------------------------------------------- failing -- */

@@ -50,4 +50,7 @@ int alloc_has_failed(void);
 /* Blocks that were allocated and not freed, ever. */
 long alloc_live(void);
 
+/* What those blocks cost: never less than they really take of the heap. */
+long alloc_live_bytes(void);
+
 #endif

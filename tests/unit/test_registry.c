@@ -1,4 +1,4 @@
-/* The webhooks of a dispatcher: added, replaced, removed, listed, and found for an event. */
+/* The webhooks of a dispatcher: added, replaced, removed, listed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,10 +6,9 @@
 
 #include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "api/registry.h"
+#include "bb_webhook.h"
 #include "support/alloc.h"
 
 #define URL "https://hooks.slack.com/services/T0/B0/abcdefghijkl"
@@ -266,180 +265,6 @@ static void an_id_has_at_most_255_bytes(void **state) {
     assert_int_equal(bb_dispatcher_remove(dispatcher, id, NULL), BB_OK);
 }
 
-/* -------------------------------------------------------------- for an event -- */
-
-static struct bb_registry *registry;
-
-static void add_hook(const char *id, int64_t project, uint32_t activities, int disabled) {
-    struct bb_policy policy = {false, false};
-    struct bb_hook *hook = NULL;
-    bb_webhook webhook = hook_of(id);
-    webhook.project_id = project;
-    webhook.activities = activities;
-    webhook.disabled = disabled;
-    assert_int_equal(bb_hook_new(alloc_library(), &policy, &webhook, &hook, NULL), BB_OK);
-    int code = bb_registry_replace(registry, hook, NULL);
-    if (code == BB_ERR_NOT_FOUND)
-        code = bb_registry_add(registry, hook, NULL);
-    assert_int_equal(code, BB_OK);
-}
-
-static const char *fired(int64_t project_id, bb_activity activity) {
-    static char ids[1024];
-    struct bb_hooks hooks;
-    bb_event event = BB_EVENT_INIT;
-    bb_project project = BB_PROJECT_INIT;
-    project.id = project_id;
-    event.project = &project;
-    event.activity = activity;
-    ids[0] = '\0';
-    assert_int_equal(bb_registry_list(registry, &event, &hooks, NULL), BB_OK);
-    for (size_t i = 0; i < hooks.count; i++)
-        append_id(ids, &hooks.items[i]->webhook);
-    bb_hooks_free(&hooks);
-    return ids;
-}
-
-static void an_event_finds_its_webhooks_also_after_changes(void **state) {
-    (void)state;
-    long live = alloc_live();
-    registry = bb_registry_new(alloc_library());
-    add_hook("p1", 1, BB_ACTIVITY_ALL, 0);
-    add_hook("all", 0, BB_ACTIVITY_ALL, 0);
-    add_hook("p2", 2, BB_ISSUE_CREATE, 0);
-    add_hook("p1 too", 1, BB_ISSUE_CREATE, 0);
-    add_hook("off", 1, BB_ACTIVITY_ALL, 1);
-    add_hook("none", 1, 0, 0);
-    assert_string_equal(fired(1, BB_ISSUE_CREATE), "p1 all p1 too ");
-    assert_string_equal(fired(1, BB_TASK_STATUS_UPDATE), "p1 all ");
-    assert_string_equal(fired(2, BB_ISSUE_CREATE), "all p2 ");
-    assert_string_equal(fired(3, BB_ISSUE_CREATE), "all ");
-    add_hook("p1", 2, BB_TASK_STATUS_UPDATE, 0); /* another project, another activity */
-    add_hook("off", 1, BB_ISSUE_CREATE, 0);      /* on */
-    add_hook("all", 0, BB_ACTIVITY_ALL, 1);      /* off */
-    assert_string_equal(fired(1, BB_ISSUE_CREATE), "p1 too off ");
-    assert_string_equal(fired(2, BB_TASK_STATUS_UPDATE), "p1 ");
-    assert_int_equal(bb_registry_remove(registry, "p1 too", NULL), BB_OK);
-    assert_string_equal(fired(1, BB_ISSUE_CREATE), "off ");
-    assert_null(bb_registry_find(registry, "p1 too"));
-    struct bb_hook *found = bb_registry_find(registry, "off");
-    bb_registry_free(registry);
-    assert_string_equal(found->webhook.id, "off"); /* held, so it outlives the registry */
-    bb_hook_release(found);
-    bb_hook_release(NULL);
-    bb_registry_free(NULL);
-    assert_int_equal(alloc_live(), live);
-}
-
-/* --------------------------------------------------------------- many of them -- */
-
-enum { MANY = 3000, FEW_PROJECTS = 7 };
-
-/* What the registry should hold: the project of each id, or GONE, and when it was added. */
-enum { GONE = -1 };
-static int projects[MANY];
-static unsigned added[MANY];
-
-/* A series that is the same on every machine. */
-static unsigned next_number(unsigned most) {
-    static uint32_t seed = 1;
-    seed = seed * 1664525u + 1013904223u;
-    return (seed >> 8) % most;
-}
-
-static void change_one_of_many(unsigned now) {
-    unsigned i = next_number(MANY);
-    char id[24];
-    snprintf(id, sizeof(id), "%u", i);
-    if (projects[i] != GONE && next_number(3) == 0) {
-        assert_int_equal(bb_registry_remove(registry, id, NULL), BB_OK);
-        projects[i] = GONE;
-        return;
-    }
-    if (projects[i] == GONE)
-        added[i] = now; /* one that is replaced keeps its place */
-    projects[i] = (int)next_number(FEW_PROJECTS);
-    add_hook(id, projects[i], i % 2 ? BB_ACTIVITY_ALL : BB_ISSUE_CREATE, 0);
-}
-
-static bool is_wanted(unsigned i, int project, bb_activity activity) {
-    return (projects[i] == 0 || projects[i] == project) && (i % 2 || activity == BB_ISSUE_CREATE);
-}
-
-/* Exactly those that should be there, each with what it was last told, in their order. */
-static void assert_holds(int project, bb_activity activity) {
-    struct bb_hooks hooks;
-    bb_project its = BB_PROJECT_INIT;
-    bb_event event = BB_EVENT_INIT;
-    size_t expected = 0;
-    its.id = project;
-    event.project = &its;
-    event.activity = activity;
-    for (unsigned i = 0; i < MANY; i++)
-        expected += activity ? is_wanted(i, project, activity) : projects[i] != GONE;
-    assert_int_equal(bb_registry_list(registry, activity ? &event : NULL, &hooks, NULL), BB_OK);
-    assert_int_equal(hooks.count, expected);
-    unsigned last = 0;
-    for (size_t n = 0; n < hooks.count; n++) {
-        const bb_webhook *webhook = &hooks.items[n]->webhook;
-        unsigned i = (unsigned)strtoul(webhook->id, NULL, 10);
-        assert_int_equal(webhook->project_id, projects[i]);
-        assert_true(activity == 0 || is_wanted(i, project, activity));
-        assert_true(added[i] > last);
-        last = added[i];
-    }
-    bb_hooks_free(&hooks);
-}
-
-static void many_are_found_in_their_order_after_many_changes(void **state) {
-    (void)state;
-    long live = alloc_live();
-    registry = bb_registry_new(alloc_library());
-    for (unsigned i = 0; i < MANY; i++)
-        projects[i] = GONE;
-    for (unsigned now = 1; now <= 5 * MANY; now++) {
-        change_one_of_many(now);
-        if (now % 1000)
-            continue;
-        assert_holds(0, 0);
-        for (int project = 0; project <= FEW_PROJECTS; project++) {
-            assert_holds(project, BB_ISSUE_CREATE);
-            assert_holds(project, BB_TASK_STATUS_UPDATE);
-        }
-    }
-    bb_registry_free(registry);
-    assert_int_equal(alloc_live(), live);
-}
-
-/* The project's first, last and middle one; then all that are left; then the project again. */
-static void any_of_a_project_may_go(void **state) {
-    (void)state;
-    registry = bb_registry_new(alloc_library());
-    for (const char *id = "a\0b\0c\0d\0e\0"; *id; id += 2)
-        add_hook(id, 1, BB_ACTIVITY_ALL, 0);
-    assert_string_equal(fired(1, BB_ISSUE_CREATE), "a b c d e ");
-    add_hook("c", 1, BB_ACTIVITY_ALL, 0); /* replaced: in its place */
-    assert_string_equal(fired(1, BB_ISSUE_CREATE), "a b c d e ");
-    add_hook("a", 2, BB_ACTIVITY_ALL, 0);
-    add_hook("a", 1, BB_ACTIVITY_ALL, 0); /* and back from another project */
-    assert_string_equal(fired(1, BB_ISSUE_CREATE), "a b c d e ");
-    assert_string_equal(fired(2, BB_ISSUE_CREATE), "");
-    assert_int_equal(bb_registry_remove(registry, "a", NULL), BB_OK);
-    assert_string_equal(fired(1, BB_ISSUE_CREATE), "b c d e ");
-    assert_int_equal(bb_registry_remove(registry, "e", NULL), BB_OK);
-    assert_string_equal(fired(1, BB_ISSUE_CREATE), "b c d ");
-    assert_int_equal(bb_registry_remove(registry, "c", NULL), BB_OK);
-    assert_string_equal(fired(1, BB_ISSUE_CREATE), "b d ");
-    assert_int_equal(bb_registry_remove(registry, "c", NULL), BB_ERR_NOT_FOUND);
-    assert_int_equal(bb_registry_remove(registry, "b", NULL), BB_OK);
-    assert_int_equal(bb_registry_remove(registry, "d", NULL), BB_OK);
-    assert_string_equal(fired(1, BB_ISSUE_CREATE), "");
-    assert_int_equal(bb_registry_count(registry), 0);
-    add_hook("a", 1, BB_ACTIVITY_ALL, 0);
-    assert_string_equal(fired(1, BB_ISSUE_CREATE), "a ");
-    bb_registry_free(registry);
-}
-
 #define WITH_DISPATCHER(test)                                                                      \
     cmocka_unit_test_setup_teardown(test, open_dispatcher, close_dispatcher)
 
@@ -453,9 +278,6 @@ int main(void) {
         WITH_DISPATCHER(missing_arguments_are_told),
         WITH_DISPATCHER(a_mistake_names_the_webhook_and_the_field),
         WITH_DISPATCHER(an_id_has_at_most_255_bytes),
-        cmocka_unit_test(an_event_finds_its_webhooks_also_after_changes),
-        cmocka_unit_test(many_are_found_in_their_order_after_many_changes),
-        cmocka_unit_test(any_of_a_project_may_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
