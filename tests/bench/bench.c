@@ -27,7 +27,8 @@
 #include <curl/curl.h>
 #include <microhttpd.h>
 
-#include "api/registry.h"
+#include "bench/bench.h"
+#include "endpoint/endpoint.h"
 #include "event/message.h"
 
 enum { MAX_ROUNDS = 101, RENDERS = 20000 };
@@ -93,7 +94,7 @@ static pid_t start_receiver(unsigned *port) {
 
 /* ---- figures ---- */
 
-static double now_s(void) {
+double bench_now_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
@@ -238,13 +239,13 @@ static bool measure(struct bare *bare, bb_dispatcher *d, unsigned rounds, unsign
     if (!bare_run(bare, 200) || !post_run(d, &sample, 200))
         return false;
     for (unsigned round = 0; round < rounds; round++) {
-        double t0 = now_s(), c0 = cpu_s();
+        double t0 = bench_now_s(), c0 = cpu_s();
         if (!bare_run(bare, count))
             return false;
-        double t1 = now_s(), c1 = cpu_s();
+        double t1 = bench_now_s(), c1 = cpu_s();
         if (!post_run(d, &sample, count))
             return false;
-        double t2 = now_s(), c2 = cpu_s();
+        double t2 = bench_now_s(), c2 = cpu_s();
         note(a, round, count, t1 - t0, c1 - c0);
         note(b, round, count, t2 - t1, c2 - c1);
         ratios[round] = b->rate[round] / a->rate[round];
@@ -263,7 +264,7 @@ static double prepare_us(const bb_options *options, const bb_webhook *webhook) {
     response.http_status = 200;
     response.body = webhook->type == BB_SLACK ? "ok" : "{\"code\":0,\"message\":\"ok\"}";
     response.body_length = strlen(response.body);
-    double start = now_s();
+    double start = bench_now_s();
     for (unsigned i = 0; i < RENDERS; i++) {
         bb_request *request = NULL;
         sample_next(&sample, i);
@@ -273,7 +274,7 @@ static double prepare_us(const bb_options *options, const bb_webhook *webhook) {
             return -1;
         bb_request_free(request);
     }
-    return (now_s() - start) * 1e6 / RENDERS;
+    return (bench_now_s() - start) * 1e6 / RENDERS;
 }
 
 static cJSON *copy_tree(const cJSON *from) {
@@ -295,14 +296,14 @@ static cJSON *copy_tree(const cJSON *from) {
 /* The same tree built by cJSON's ordinary calls, and printed. */
 static double cjson_us(const char *body) {
     cJSON *tree = cJSON_Parse(body);
-    double start = now_s();
+    double start = bench_now_s();
     for (unsigned i = 0; i < RENDERS; i++) {
         cJSON *copy = copy_tree(tree);
         char *text = cJSON_PrintUnformatted(copy);
         cJSON_Delete(copy);
         free(text);
     }
-    double us = (now_s() - start) * 1e6 / RENDERS;
+    double us = (bench_now_s() - start) * 1e6 / RENDERS;
     cJSON_Delete(tree);
     return us;
 }
@@ -312,7 +313,7 @@ static double render_us(const bb_webhook *webhook, size_t *length) {
     const struct bb_endpoint *endpoint = bb_endpoint_of(webhook->type);
     struct sample sample;
     sample_init(&sample);
-    double start = now_s();
+    double start = bench_now_s();
     for (unsigned i = 0; i < RENDERS; i++) {
         struct bb_message message;
         struct bb_arena arena;
@@ -328,7 +329,7 @@ static double render_us(const bb_webhook *webhook, size_t *length) {
         bb_buf_free(&body);
         bb_arena_free(&arena);
     }
-    return (now_s() - start) * 1e6 / RENDERS;
+    return (bench_now_s() - start) * 1e6 / RENDERS;
 }
 
 static bool bench_rendering(const bb_options *options, const bb_webhook *slack) {
@@ -350,52 +351,6 @@ static bool bench_rendering(const bb_options *options, const bb_webhook *slack) 
     printf("\nrendering a Slack task event (%zu bytes)\n"
            "  bb_webhook %6.2f us    bare cJSON build and print %6.2f us    ratio %.2f (<= 1.5)\n",
            length, median(ours, ROUNDS), median(bare, ROUNDS), median(ratios, ROUNDS));
-    return true;
-}
-
-/* ---- matching ---- */
-
-static bool add_hooks(struct bb_registry *registry, const bb_options *options, unsigned count) {
-    struct bb_settings settings;
-    bb_settings_read(&settings, options, NULL);
-    for (unsigned i = 0; i < count; i++) {
-        char name[32];
-        struct bb_hook *hook;
-        bb_webhook webhook = BB_WEBHOOK_INIT;
-        snprintf(name, sizeof name, "room %u", i);
-        webhook.name = name;
-        webhook.type = BB_CUSTOM;
-        webhook.url = "https://example.com/hook";
-        webhook.activities = BB_ACTIVITY_ALL;
-        webhook.project_id = 1 + i % (count < 10 ? 1 : count / 10);
-        if (bb_hook_new(&bb_mem_default, &settings.policy, &webhook, &hook, NULL) != BB_OK ||
-            bb_registry_add(registry, hook, NULL) != BB_OK)
-            return false;
-    }
-    return true;
-}
-
-static bool bench_matching(const bb_options *options, unsigned count) {
-    enum { LOOKUPS = 200000 };
-    struct bb_registry *registry = bb_registry_new(&bb_mem_default);
-    struct sample sample;
-    size_t found = 0;
-    sample_init(&sample);
-    if (!registry || !add_hooks(registry, options, count))
-        return false;
-    double start = now_s();
-    for (unsigned i = 0; i < LOOKUPS; i++) {
-        struct bb_hooks hooks;
-        sample.project.id = 1 + i % (count / 10);
-        if (bb_registry_list(registry, &sample.event, &hooks, NULL) != BB_OK)
-            return false;
-        found += hooks.count;
-        bb_hooks_free(&hooks);
-    }
-    double us = (now_s() - start) * 1e6 / LOOKUPS;
-    printf("  %7u webhooks, %6u projects: %6.2f us a look-up of %.1f matches\n", count, count / 10,
-           us, (double)found / LOOKUPS);
-    bb_registry_free(registry);
     return true;
 }
 
@@ -445,9 +400,7 @@ static bool run(unsigned port, unsigned rounds, unsigned count) {
            count);
     return bench_posts(&options, &custom, rounds, count, 0.85) &&
            bench_posts(&options, &slack, rounds, count, 0.80) &&
-           bench_rendering(&options, &slack) &&
-           printf("\nmatching (10 webhooks a project)\n") > 0 && bench_matching(&options, 100) &&
-           bench_matching(&options, 10000) && bench_matching(&options, 100000);
+           bench_rendering(&options, &slack) && bench_webhooks();
 }
 
 static unsigned argument(int argc, char **argv, int index, unsigned usual, unsigned most) {
