@@ -24,6 +24,12 @@ void bb_buf_clear(struct bb_buf *buf) {
         buf->data[0] = '\0';
 }
 
+void bb_buf_cut(struct bb_buf *buf, size_t length) {
+    buf->length = length;
+    if (buf->data)
+        buf->data[length] = '\0';
+}
+
 static size_t grown_capacity(const struct bb_buf *buf, size_t wanted) {
     size_t capacity = buf->capacity ? buf->capacity : FIRST_CAPACITY;
     while (capacity < wanted)

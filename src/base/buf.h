@@ -27,6 +27,8 @@ void bb_buf_clear(struct bb_buf *buf); /* keeps the memory, forgets a failure */
 void bb_buf_add(struct bb_buf *buf, const char *bytes, size_t length);
 void bb_buf_text(struct bb_buf *buf, const char *text); /* NULL: sticky failure */
 
+void bb_buf_cut(struct bb_buf *buf, size_t length); /* keeps the first `length` bytes */
+
 /* Room for `size` more bytes at data + length. False: sticky failure. */
 bool bb_buf_reserve(struct bb_buf *buf, size_t size);
 

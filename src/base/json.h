@@ -1,6 +1,6 @@
 /*
- * JSON, written by pushing and read through a value. The only file that knows
- * which library does it.
+ * JSON: written by pushing straight into a buffer (json_write.c), read through a
+ * value (json.c, the only file that knows which library does it).
  */
 #ifndef BB_BASE_JSON_H
 #define BB_BASE_JSON_H
@@ -13,21 +13,21 @@
 
 /* ---- writing ---- */
 
-struct cJSON;
 enum { BB_JSON_DEPTH = 16 };
 
 /*
- * Keys must be literals and strings must stay until bb_json_print: neither is
- * copied. `key` is NULL inside an array and for the root. A NULL string and an
- * allocation that fails are sticky: bb_json_print tells.
+ * `key` is NULL inside an array and stands as it is: a literal with nothing to escape.
+ * In strings only ", \ and controls are escaped; ill-formed UTF-8 passes through. A NULL
+ * string, too deep a nesting and what does not fit are sticky: bb_json_finish tells.
  */
 struct bb_json {
-    struct cJSON *open[BB_JSON_DEPTH];
+    struct bb_buf *out;
+    size_t start; /* of the document, in `out` */
     int depth;
-    bool failed;
+    char closing[BB_JSON_DEPTH]; /* the bracket that ends each level */
 };
 
-void bb_json_begin(struct bb_json *json); /* opens the root object */
+void bb_json_begin(struct bb_json *json, struct bb_buf *out); /* opens the root object */
 void bb_json_object(struct bb_json *json, const char *key);
 void bb_json_array(struct bb_json *json, const char *key);
 void bb_json_end(struct bb_json *json); /* closes the innermost one */
@@ -36,9 +36,10 @@ void bb_json_integer(struct bb_json *json, const char *key, int64_t number);
 void bb_json_bool(struct bb_json *json, const char *key, bool value);
 void bb_json_null(struct bb_json *json, const char *key);
 
-/* Appends the document, without white space, to `out`, and frees it. False when
- * anything failed since bb_json_begin; `out` then says too_large or no_memory. */
-bool bb_json_print(struct bb_json *json, struct bb_buf *out);
+/* Closes what is open. When anything failed since bb_json_begin: false, the buffer has
+ * nothing of the document and says too_large or no_memory (the latter also for a NULL
+ * string, which is one that was not made). */
+bool bb_json_finish(struct bb_json *json);
 
 /* ---- reading ---- */
 

@@ -48,9 +48,9 @@ bool bb_endpoint_render(const struct bb_endpoint *endpoint, const struct bb_mess
     bb_arena_expect(&arena, USUAL_TEXTS);
     struct bb_render r = {.message = message, .webhook = webhook, .arena = &arena, .cuts = cuts};
     *cuts = message->cuts;
-    bb_json_begin(&r.json);
+    bb_json_begin(&r.json, body);
     endpoint->render(&r);
-    bool printed = bb_json_print(&r.json, body) && !arena.failed;
+    bool printed = bb_json_finish(&r.json) && !arena.failed;
     body->no_memory = body->no_memory || arena.failed;
     bb_arena_free(&arena);
     return printed && body->length <= endpoint->body_max;
