@@ -34,10 +34,10 @@ static size_t grown_capacity(const struct bb_buf *buf, size_t wanted) {
     size_t capacity = buf->capacity ? buf->capacity : FIRST_CAPACITY;
     while (capacity < wanted)
         capacity *= 2;
-    return capacity;
+    return capacity - 1 < buf->cap ? capacity : buf->cap + 1;
 }
 
-bool bb_buf_reserve(struct bb_buf *buf, size_t size) {
+bool bb_buf_grow(struct bb_buf *buf, size_t size) {
     if (bb_buf_failed(buf))
         return false;
     if (size > buf->cap - buf->length) {
@@ -71,10 +71,6 @@ void bb_buf_text(struct bb_buf *buf, const char *text) {
         bb_buf_add(buf, text, strlen(text));
     else
         buf->no_memory = true;
-}
-
-bool bb_buf_failed(const struct bb_buf *buf) {
-    return buf->too_large || buf->no_memory;
 }
 
 const char *bb_buf_data(const struct bb_buf *buf) {

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -28,13 +29,44 @@ struct bb_json {
 };
 
 void bb_json_begin(struct bb_json *json, struct bb_buf *out); /* opens the root object */
-void bb_json_object(struct bb_json *json, const char *key);
-void bb_json_array(struct bb_json *json, const char *key);
-void bb_json_end(struct bb_json *json); /* closes the innermost one */
-void bb_json_string(struct bb_json *json, const char *key, const char *text);
-void bb_json_integer(struct bb_json *json, const char *key, int64_t number);
-void bb_json_bool(struct bb_json *json, const char *key, bool value);
-void bb_json_null(struct bb_json *json, const char *key);
+void bb_json_end(struct bb_json *json);                       /* closes the innermost one */
+
+/* For those below, which are here so that a literal key is measured by the compiler. */
+struct bb_json_key {
+    const char *text;
+    size_t length;
+};
+static inline struct bb_json_key bb_json_key_of(const char *text) {
+    return (struct bb_json_key){text, text ? strlen(text) : 0};
+}
+void bb_json_push_open(struct bb_json *json, struct bb_json_key key, const char brackets[2]);
+void bb_json_push_text(struct bb_json *json, struct bb_json_key key, const char *text);
+void bb_json_push_integer(struct bb_json *json, struct bb_json_key key, int64_t number);
+void bb_json_push_word(struct bb_json *json, struct bb_json_key key, const char *word);
+
+static inline void bb_json_object(struct bb_json *json, const char *key) {
+    bb_json_push_open(json, bb_json_key_of(key), "{}");
+}
+
+static inline void bb_json_array(struct bb_json *json, const char *key) {
+    bb_json_push_open(json, bb_json_key_of(key), "[]");
+}
+
+static inline void bb_json_string(struct bb_json *json, const char *key, const char *text) {
+    bb_json_push_text(json, bb_json_key_of(key), text);
+}
+
+static inline void bb_json_integer(struct bb_json *json, const char *key, int64_t number) {
+    bb_json_push_integer(json, bb_json_key_of(key), number);
+}
+
+static inline void bb_json_bool(struct bb_json *json, const char *key, bool value) {
+    bb_json_push_word(json, bb_json_key_of(key), value ? "true" : "false");
+}
+
+static inline void bb_json_null(struct bb_json *json, const char *key) {
+    bb_json_push_word(json, bb_json_key_of(key), "null");
+}
 
 /* Closes what is open. When anything failed since bb_json_begin: false, the buffer has
  * nothing of the document and says too_large or no_memory (the latter also for a NULL

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "base/scan.h"
+#include "base/text.h"
+
 /* ---- bytes ---- */
 
 /* What follows the backslash of a byte that cannot stand in a string; 'u': four
@@ -15,8 +18,14 @@ static const char escapes[256] = {
     [0x1E] = 'u', [0x1F] = 'u', ['"'] = '"',  ['\\'] = '\\',
 };
 
+static bool has_escapes(uint64_t bytes) {
+    return bb_scan_below(bytes, 0x20) | bb_scan_equal(bytes, '"') | bb_scan_equal(bytes, '\\');
+}
+
 static size_t plain_run(const char *text, size_t length) {
     size_t i = 0;
+    while (length - i >= BB_SCAN_SIZE && !has_escapes(bb_scan_load(text + i)))
+        i += BB_SCAN_SIZE;
     while (i < length && !escapes[(unsigned char)text[i]])
         i++;
     return i;
@@ -43,7 +52,7 @@ static void put_escaped(struct bb_buf *out, const char *text, size_t length) {
 
 /* ---- members ---- */
 
-/* The comma after what stands before, if it is no bracket that was just opened. */
+/* After what stands before, if it is no bracket that was just opened. */
 static bool needs_comma(const struct bb_buf *out) {
     char last = out->data[out->length - 1];
     return last != '{' && last != '[';
@@ -51,22 +60,22 @@ static bool needs_comma(const struct bb_buf *out) {
 
 /* Begins a member and makes room for `size` bytes of its value: where they go, or
  * NULL. A bracket was written before, so there is a last byte. */
-static char *begin_member(struct bb_json *json, const char *key, size_t size) {
+static char *begin_member(struct bb_json *json, struct bb_json_key key, size_t size) {
     struct bb_buf *out = json->out;
     if (bb_buf_failed(out))
         return NULL;
     bool comma = needs_comma(out);
-    size_t key_length = key ? strlen(key) : 0;
-    if (!bb_buf_reserve(out, size + comma + (key ? key_length + 3 : 0)))
+    size_t name = key.text ? key.length + strlen("\"\":") : 0;
+    if (!bb_buf_reserve(out, comma + name + size))
         return NULL;
     char *to = out->data + out->length;
     if (comma)
         *to++ = ',';
-    if (!key)
+    if (!key.text)
         return to;
     *to++ = '"';
-    memcpy(to, key, key_length);
-    to += key_length;
+    memcpy(to, key.text, key.length);
+    to += key.length;
     *to++ = '"';
     *to++ = ':';
     return to;
@@ -76,23 +85,51 @@ static void end_member(struct bb_json *json, const char *end) {
     json->out->length = (size_t)(end - json->out->data);
 }
 
-static void put(struct bb_json *json, const char *key, const char *value, size_t length) {
-    char *to = begin_member(json, key, length);
-    if (!to)
-        return;
-    memcpy(to, value, length);
-    end_member(json, to + length);
-}
-
-static void open_bracket(struct bb_json *json, const char *key, char opening, char closing) {
+void bb_json_push_open(struct bb_json *json, struct bb_json_key key, const char brackets[2]) {
     if (json->depth + 1 == BB_JSON_DEPTH)
         json->out->no_memory = true;
     char *to = begin_member(json, key, 1);
     if (!to)
         return;
-    *to = opening;
+    *to = brackets[0];
     end_member(json, to + 1);
-    json->closing[++json->depth] = closing;
+    json->closing[++json->depth] = brackets[1];
+}
+
+void bb_json_push_text(struct bb_json *json, struct bb_json_key key, const char *text) {
+    if (!text) {
+        json->out->no_memory = true;
+        return;
+    }
+    size_t length = strlen(text), run = plain_run(text, length);
+    char *to = begin_member(json, key, length + strlen("\"\""));
+    if (!to)
+        return;
+    *to++ = '"';
+    memcpy(to, text, run);
+    to += run;
+    if (run == length) { /* nearly always */
+        *to = '"';
+        end_member(json, to + 1);
+        return;
+    }
+    end_member(json, to);
+    put_escaped(json->out, text + run, length - run);
+    bb_buf_add(json->out, "\"", 1);
+}
+
+void bb_json_push_word(struct bb_json *json, struct bb_json_key key, const char *word) {
+    size_t length = strlen(word);
+    char *to = begin_member(json, key, length);
+    if (!to)
+        return;
+    memcpy(to, word, length);
+    end_member(json, to + length);
+}
+
+void bb_json_push_integer(struct bb_json *json, struct bb_json_key key, int64_t number) {
+    char room[BB_INTEGER_SIZE];
+    bb_json_push_word(json, key, bb_text_integer(number, room));
 }
 
 void bb_json_begin(struct bb_json *json, struct bb_buf *out) {
@@ -100,52 +137,9 @@ void bb_json_begin(struct bb_json *json, struct bb_buf *out) {
     bb_buf_add(out, "{", 1);
 }
 
-void bb_json_object(struct bb_json *json, const char *key) {
-    open_bracket(json, key, '{', '}');
-}
-
-void bb_json_array(struct bb_json *json, const char *key) {
-    open_bracket(json, key, '[', ']');
-}
-
 void bb_json_end(struct bb_json *json) {
     if (json->depth > 0 && !bb_buf_failed(json->out))
         bb_buf_add(json->out, &json->closing[json->depth--], 1);
-}
-
-void bb_json_string(struct bb_json *json, const char *key, const char *text) {
-    if (!text) {
-        json->out->no_memory = true;
-        return;
-    }
-    size_t length = strlen(text), run = plain_run(text, length);
-    char *to = begin_member(json, key, length + 2);
-    if (!to)
-        return;
-    *to++ = '"';
-    memcpy(to, text, run);
-    end_member(json, to + run);
-    put_escaped(json->out, text + run, length - run);
-    bb_buf_add(json->out, "\"", 1);
-}
-
-void bb_json_integer(struct bb_json *json, const char *key, int64_t number) {
-    char digits[20], *end = digits + sizeof digits, *at = end;
-    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    do
-        *--at = (char)('0' + left % 10);
-    while (left /= 10);
-    if (number < 0)
-        *--at = '-';
-    put(json, key, at, (size_t)(end - at));
-}
-
-void bb_json_bool(struct bb_json *json, const char *key, bool value) {
-    put(json, key, value ? "true" : "false", value ? 4 : 5);
-}
-
-void bb_json_null(struct bb_json *json, const char *key) {
-    put(json, key, "null", 4);
 }
 
 bool bb_json_finish(struct bb_json *json) {

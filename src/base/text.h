@@ -6,6 +6,7 @@
 #define BB_BASE_TEXT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 
@@ -21,6 +22,10 @@
  * `*cut` is set when `max` left something out. NULL gives "".
  */
 char *bb_text_repair(struct bb_arena *arena, const char *text, size_t max, bool *cut);
+
+/* Its decimal digits, in `out`. */
+enum { BB_INTEGER_SIZE = 21 };
+const char *bb_text_integer(int64_t number, char out[BB_INTEGER_SIZE]);
 
 /* In place, on repaired text. */
 char *bb_text_first_line(char *text); /* its first line that is not blank, trimmed */

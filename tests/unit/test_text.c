@@ -158,6 +158,19 @@ static void every_quadruple_of_edge_bytes_is_repaired_as_the_standard_says(void 
     }
 }
 
+/* Plain text is passed over eight bytes at a time. */
+static void every_byte_is_seen_wherever_it_stands(void **state) {
+    (void)state;
+    for (unsigned byte = 1; byte < 256; byte++) {
+        for (size_t at = 0; at < 20; at++) {
+            char text[] = "abcdefghijklmnopqrst";
+            text[at] = (char)byte;
+            assert_repaired_as_reference(text);
+        }
+        renew_arena();
+    }
+}
+
 static void every_code_point_is_kept_removed_or_replaced_as_stated(void **state) {
     (void)state;
     for (uint32_t c = 1; c <= 0x10FFFF; c += c < 0x3000 || (c & 0xFFFF) >= 0xFDC0 ? 1 : 61) {
@@ -376,14 +389,27 @@ static void good_text_stays_as_it_is_on_one_line(void **state) {
     assert_string_equal(lines_too, "a b c [1m  ");
 }
 
+static void an_integer_has_all_its_digits(void **state) {
+    (void)state;
+    static const int64_t numbers[] = {0,  1,   9,         10,        -1,       -9,
+                                      99, 100, INT64_MIN, INT64_MAX, INT32_MIN};
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        char room[BB_INTEGER_SIZE], expected[32];
+        snprintf(expected, sizeof(expected), "%lld", (long long)numbers[i]);
+        assert_string_equal(bb_text_integer(numbers[i], room), expected);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_pair_of_bytes_is_repaired_as_the_standard_says),
         cmocka_unit_test(every_quadruple_of_edge_bytes_is_repaired_as_the_standard_says),
+        cmocka_unit_test(every_byte_is_seen_wherever_it_stands),
         cmocka_unit_test(every_code_point_is_kept_removed_or_replaced_as_stated),
         cmocka_unit_test(each_class_of_ill_formed_text_has_its_repair),
         cmocka_unit_test(a_repair_within_a_length_takes_whole_characters),
         cmocka_unit_test(a_repair_is_itself_in_good_repair),
+        cmocka_unit_test(an_integer_has_all_its_digits),
         cmocka_unit_test(a_name_is_its_first_line_and_a_fact_is_one_line),
         cmocka_unit_test(invisible_text_is_recognised),
         cmocka_unit_test(an_end_is_compared_whole),
