@@ -152,6 +152,13 @@ struct bb_value *bb_json_parse(struct bb_arena *scratch, const char *text, size_
     return (struct bb_value *)value;
 }
 
+bool bb_json_may_be_object(const char *text, size_t length) {
+    size_t i = length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    while (i < length && (unsigned char)text[i] <= ' ') /* cJSON's blanks, and what `tame` takes */
+        i++;
+    return i < length && text[i] == '{';
+}
+
 void bb_json_free(struct bb_value *value) {
     cJSON_Delete((cJSON *)value);
 }

@@ -85,6 +85,9 @@ struct bb_value;
 struct bb_value *bb_json_parse(struct bb_arena *scratch, const char *text, size_t length);
 void bb_json_free(struct bb_value *value);
 
+/* False when bb_json_parse would surely not give an object: far cheaper than asking it. */
+bool bb_json_may_be_object(const char *text, size_t length);
+
 /* All of them take NULL: a missing member. */
 const struct bb_value *bb_json_get(const struct bb_value *object, const char *name);
 const struct bb_value *bb_json_first(const struct bb_value *array); /* also of an object */

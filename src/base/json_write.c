@@ -129,7 +129,7 @@ void bb_json_push_word(struct bb_json *json, struct bb_json_key key, const char 
 
 void bb_json_push_integer(struct bb_json *json, struct bb_json_key key, int64_t number) {
     char room[BB_INTEGER_SIZE];
-    bb_json_push_word(json, key, bb_text_integer(number, room));
+    bb_json_push_word(json, key, bb_text_digits(number, room));
 }
 
 void bb_json_begin(struct bb_json *json, struct bb_buf *out) {

@@ -61,6 +61,13 @@ static bool are_printable(uint64_t bytes) {
     return !(bb_scan_below(bytes, 0x20) | bb_scan_equal(bytes, 0x7F) | bb_scan_foreign(bytes));
 }
 
+static size_t printable_words(const char *s, size_t n) {
+    size_t i = 0;
+    while (n - i >= BB_SCAN_SIZE && are_printable(bb_scan_load(s + i)))
+        i += BB_SCAN_SIZE;
+    return i;
+}
+
 static size_t plain_ascii_run(const char *s, size_t n) {
     size_t i = 0;
     for (;;) {
@@ -99,7 +106,16 @@ char *bb_text_repair(struct bb_arena *arena, const char *text, size_t max, bool 
     return out;
 }
 
-const char *bb_text_integer(int64_t number, char out[BB_INTEGER_SIZE]) {
+size_t bb_text_copy(char *out, size_t size, const char *text) {
+    size_t n = strnlen(text, size - 1);
+    memcpy(out, text, n);
+    out[n] = '\0';
+    return n;
+}
+
+/* ---- numbers ---- */
+
+const char *bb_text_digits(int64_t number, char out[BB_INTEGER_SIZE]) {
     char *at = out + BB_INTEGER_SIZE - 1;
     uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
     *at = '\0';
@@ -109,6 +125,12 @@ const char *bb_text_integer(int64_t number, char out[BB_INTEGER_SIZE]) {
     if (number < 0)
         *--at = '-';
     return at;
+}
+
+const char *bb_text_integer(struct bb_arena *arena, int64_t number) {
+    char room[BB_INTEGER_SIZE];
+    const char *digits = bb_text_digits(number, room);
+    return bb_arena_copy(arena, digits, strlen(digits));
 }
 
 /* ---- lines ---- */
@@ -194,8 +216,8 @@ bool bb_text_is_invisible(const char *text) {
 }
 
 void bb_text_safe(char *text) {
-    size_t n = strlen(text), used = 0;
-    for (size_t i = 0; i < n;) {
+    size_t n = strlen(text), used = printable_words(text, n);
+    for (size_t i = used; i < n;) {
         int32_t cp = (unsigned char)text[i];
         if (cp >= 0x20 && cp < 0x7F) {
             text[used++] = text[i++];

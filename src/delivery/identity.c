@@ -38,7 +38,7 @@ const char *bb_identity_of_delivery(struct bb_arena *arena, const char *event_id
                                     const char *webhook_id) {
     /* a length before the first id: "a" + "bc" is not "ab" + "c" */
     char room[BB_INTEGER_SIZE];
-    const char *length = bb_text_integer((int64_t)strlen(event_id), room);
+    const char *length = bb_text_digits((int64_t)strlen(event_id), room);
     const char *both = bb_arena_join(arena, "%s:%s%s", length, event_id, webhook_id);
     return both ? digest_id(arena, "msg_", both, strlen(both)) : NULL;
 }

@@ -70,17 +70,22 @@ static const char *advice_text(const bb_outcome *outcome, char out[64]) {
 
 static void append(bb_outcome *outcome, const char *before, const char *text) {
     enum { PART_MAX = 180 };
-    size_t used = strlen(outcome->text);
-    snprintf(outcome->text + used, sizeof outcome->text - used, "%s%.*s", before, PART_MAX, text);
+    char *to = outcome->text + strlen(outcome->text);
+    const char *end = outcome->text + sizeof outcome->text;
+    to += bb_text_copy(to, (size_t)(end - to), before);
+    size_t room = (size_t)(end - to);
+    bb_text_copy(to, room <= PART_MAX ? room : PART_MAX + 1, text);
 }
 
 /* One sentence from the parts; what the kind itself had to say stands last. */
 static void write_text(const struct bb_endpoint *endpoint, const bb_webhook *webhook,
                        bb_outcome *outcome) {
-    char label[104], advice[64], own[sizeof outcome->text];
-    memcpy(own, outcome->text, sizeof own);
-    snprintf(outcome->text, sizeof outcome->text, "webhook \"%s\": %s answered HTTP %d",
-             bb_webhook_label(webhook, label), endpoint->label, outcome->http_status);
+    char label[104], advice[64], status[BB_INTEGER_SIZE], own[sizeof outcome->text];
+    bb_text_copy(own, sizeof own, outcome->text);
+    outcome->text[0] = '\0';
+    append(outcome, "webhook \"", bb_webhook_label(webhook, label));
+    append(outcome, "\": ", endpoint->label);
+    append(outcome, " answered HTTP ", bb_text_digits(outcome->http_status, status));
     if (*outcome->remote_code)
         append(outcome, " ", outcome->remote_code);
     if (*outcome->remote_message)
@@ -105,7 +110,7 @@ static struct bb_answer read_answer(struct bb_arena *arena, struct bb_secrets *s
         .headers = response->headers ? response->headers : "",
         .text = text ? text : "",
         .is_whole = body && !cut && strlen(body) == n,
-        .json = body ? bb_json_parse(arena, body, n) : NULL,
+        .json = body && bb_json_may_be_object(body, n) ? bb_json_parse(arena, body, n) : NULL,
         .now_ms = exchange->now_ms,
         .secrets = secrets,
         .arena = arena,

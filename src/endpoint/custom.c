@@ -2,7 +2,6 @@
  * The Custom endpoint: a documented JSON body, signed as Standard Webhooks 1.0.0
  * says, for receivers that hosts write themselves.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -138,7 +137,7 @@ static const char *signature(struct bb_request *request, const char *secret, con
 static void sign(struct bb_request *request, const bb_webhook *webhook,
                  const struct bb_signing *signing) {
     struct bb_arena *arena = &request->arena;
-    const char *timestamp = bb_arena_print(arena, "%" PRId64, signing->time_ms / 1000);
+    const char *timestamp = bb_text_integer(arena, signing->time_ms / 1000);
     bb_request_add_header(request, "webhook-id", signing->delivery_id, false);
     bb_request_add_header(request, "webhook-timestamp", timestamp, false);
     if (timestamp && webhook->secret && *webhook->secret)

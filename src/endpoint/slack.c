@@ -139,7 +139,7 @@ static const char *date_text(struct bb_render *r) {
         return "";
     char room[BB_INTEGER_SIZE];
     return bb_arena_join(r->arena, "<!date^%s^{date_short_pretty} {time}|%s>",
-                         bb_text_integer(r->message->created_ts, room), time);
+                         bb_text_digits(r->message->created_ts, room), time);
 }
 
 /* Who and when, small and grey. */

@@ -28,6 +28,8 @@ static struct bb_value *parse_bytes(const char *text, size_t length) {
     assert_non_null(exact);
     memcpy(exact, text, length);
     struct bb_value *value = bb_json_parse(&arena, exact, length);
+    if (bb_json_is_object(value)) /* a hint that is never wrong in this direction */
+        assert_true(bb_json_may_be_object(exact, length));
     free(exact);
     assert_false(arena.failed);
     return value;
@@ -459,6 +461,24 @@ static void a_missing_member_is_nothing_at_all(void **state) {
     bb_json_free(NULL);
 }
 
+static void what_is_no_object_is_seen_at_its_beginning(void **state) {
+    (void)state;
+    static const char *const objects[] = {
+        "{", "{}", " \t\r\n{", "\xEF\xBB\xBF{}", "\xEF\xBB\xBF {", "{\"a\":1}", "\x02{}"};
+    static const char *const others[] = {"",     " ", "ok",           "\"{\"",     "[{}]",
+                                         "null", "1", "\xEF\xBB\xBF", "\xEF\xBB{", "a{"};
+    for (size_t i = 0; i < COUNT(objects); i++) {
+        assert_true(bb_json_may_be_object(objects[i], strlen(objects[i])));
+        bb_json_free(parse(objects[i]));
+    }
+    for (size_t i = 0; i < COUNT(others); i++) {
+        struct bb_value *value = parse(others[i]);
+        assert_false(bb_json_may_be_object(others[i], strlen(others[i])));
+        assert_false(bb_json_is_object(value));
+        bb_json_free(value);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_keep_all_their_bits),
@@ -477,6 +497,7 @@ int main(void) {
         cmocka_unit_test(deep_nesting_is_read_or_refused_and_does_no_harm),
         cmocka_unit_test(members_are_found_by_their_exact_name),
         cmocka_unit_test(a_missing_member_is_nothing_at_all),
+        cmocka_unit_test(what_is_no_object_is_seen_at_its_beginning),
     };
     return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

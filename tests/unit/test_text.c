@@ -389,6 +389,18 @@ static void good_text_stays_as_it_is_on_one_line(void **state) {
     assert_string_equal(lines_too, "a b c [1m  ");
 }
 
+static void a_copy_takes_what_there_is_room_for(void **state) {
+    (void)state;
+    for (size_t size = 1; size <= 8; size++) {
+        char out[9] = "########";
+        size_t kept = size - 1 < 5 ? size - 1 : 5;
+        assert_int_equal(bb_text_copy(out, size, "abcde"), kept);
+        assert_memory_equal(out, "abcde", kept);
+        assert_int_equal(out[kept], '\0');
+        assert_memory_equal(out + kept + 1, "########" + kept + 1, 8 - kept - 1);
+    }
+}
+
 static void an_integer_has_all_its_digits(void **state) {
     (void)state;
     static const int64_t numbers[] = {0,  1,   9,         10,        -1,       -9,
@@ -396,7 +408,8 @@ static void an_integer_has_all_its_digits(void **state) {
     for (size_t i = 0; i < COUNT(numbers); i++) {
         char room[BB_INTEGER_SIZE], expected[32];
         snprintf(expected, sizeof(expected), "%lld", (long long)numbers[i]);
-        assert_string_equal(bb_text_integer(numbers[i], room), expected);
+        assert_string_equal(bb_text_digits(numbers[i], room), expected);
+        assert_string_equal(bb_text_integer(&arena, numbers[i]), expected);
     }
 }
 
@@ -409,6 +422,7 @@ int main(void) {
         cmocka_unit_test(each_class_of_ill_formed_text_has_its_repair),
         cmocka_unit_test(a_repair_within_a_length_takes_whole_characters),
         cmocka_unit_test(a_repair_is_itself_in_good_repair),
+        cmocka_unit_test(a_copy_takes_what_there_is_room_for),
         cmocka_unit_test(an_integer_has_all_its_digits),
         cmocka_unit_test(a_name_is_its_first_line_and_a_fact_is_one_line),
         cmocka_unit_test(invisible_text_is_recognised),
