@@ -106,6 +106,12 @@ char *bb_text_repair(struct bb_arena *arena, const char *text, size_t max, bool 
     return out;
 }
 
+const char *bb_text_repaired(struct bb_arena *arena, const char *text, size_t max, bool *cut) {
+    size_t n = text ? strnlen(text, max) : 0;
+    bool is_sound = text && !text[n] && plain_ascii_run(text, n) == n;
+    return is_sound ? text : bb_text_repair(arena, text, max, cut);
+}
+
 size_t bb_text_copy(char *out, size_t size, const char *text) {
     size_t n = strnlen(text, size - 1);
     memcpy(out, text, n);

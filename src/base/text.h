@@ -23,6 +23,9 @@
  */
 char *bb_text_repair(struct bb_arena *arena, const char *text, size_t max, bool *cut);
 
+/* The same for those who only read: `text` itself where nothing has to be done. */
+const char *bb_text_repaired(struct bb_arena *arena, const char *text, size_t max, bool *cut);
+
 /* Puts as much of `text` into `out` as `size` > 0 bytes hold, with a NUL. Returns how much. */
 size_t bb_text_copy(char *out, size_t size, const char *text);
 

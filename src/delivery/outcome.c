@@ -68,31 +68,35 @@ static const char *advice_text(const bb_outcome *outcome, char out[64]) {
     }
 }
 
-static void append(bb_outcome *outcome, const char *before, const char *text) {
+/* A text that grows at `to`. */
+struct sentence {
+    char *to;
+    const char *end;
+};
+
+static void append(struct sentence *sentence, const char *before, const char *text) {
     enum { PART_MAX = 180 };
-    char *to = outcome->text + strlen(outcome->text);
-    const char *end = outcome->text + sizeof outcome->text;
-    to += bb_text_copy(to, (size_t)(end - to), before);
-    size_t room = (size_t)(end - to);
-    bb_text_copy(to, room <= PART_MAX ? room : PART_MAX + 1, text);
+    sentence->to += bb_text_copy(sentence->to, (size_t)(sentence->end - sentence->to), before);
+    size_t room = (size_t)(sentence->end - sentence->to);
+    sentence->to += bb_text_copy(sentence->to, room <= PART_MAX ? room : PART_MAX + 1, text);
 }
 
 /* One sentence from the parts; what the kind itself had to say stands last. */
 static void write_text(const struct bb_endpoint *endpoint, const bb_webhook *webhook,
                        bb_outcome *outcome) {
     char label[104], advice[64], status[BB_INTEGER_SIZE], own[sizeof outcome->text];
+    struct sentence sentence = {outcome->text, outcome->text + sizeof outcome->text};
     bb_text_copy(own, sizeof own, outcome->text);
-    outcome->text[0] = '\0';
-    append(outcome, "webhook \"", bb_webhook_label(webhook, label));
-    append(outcome, "\": ", endpoint->label);
-    append(outcome, " answered HTTP ", bb_text_digits(outcome->http_status, status));
+    append(&sentence, "webhook \"", bb_webhook_label(webhook, label));
+    append(&sentence, "\": ", endpoint->label);
+    append(&sentence, " answered HTTP ", bb_text_digits(outcome->http_status, status));
     if (*outcome->remote_code)
-        append(outcome, " ", outcome->remote_code);
+        append(&sentence, " ", outcome->remote_code);
     if (*outcome->remote_message)
-        append(outcome, ": ", outcome->remote_message);
+        append(&sentence, ": ", outcome->remote_message);
     if (*own)
-        append(outcome, ": ", own);
-    append(outcome, "", advice_text(outcome, advice));
+        append(&sentence, ": ", own);
+    append(&sentence, "", advice_text(outcome, advice));
 }
 
 static struct bb_answer read_answer(struct bb_arena *arena, struct bb_secrets *secrets,

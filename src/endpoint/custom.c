@@ -19,7 +19,7 @@ static const struct bb_limit description_limit = {.json = 120000};
 static void push_text(struct bb_render *r, const char *key, const char *cut_name, const char *text,
                       struct bb_limit limit) {
     bool cut = false;
-    const char *repaired = bb_text_repair(r->arena, text, BB_TEXT_MAX, &cut);
+    const char *repaired = bb_text_repaired(r->arena, text, BB_TEXT_MAX, &cut);
     if (cut)
         bb_cuts_add(r->cuts, cut_name);
     bb_json_string(&r->json, key, bb_render_fit(r, cut_name, repaired, NULL, limit));

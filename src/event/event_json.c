@@ -290,7 +290,7 @@ struct printer {
 static void print_text(struct printer *p, const char *name, const char *text) {
     bool cut = false;
     if (text && *text)
-        bb_json_string(&p->json, name, bb_text_repair(p->arena, text, p->text_max, &cut));
+        bb_json_string(&p->json, name, bb_text_repaired(p->arena, text, p->text_max, &cut));
 }
 
 static void print_member(struct printer *p, const struct member *member, const void *at) {

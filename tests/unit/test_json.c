@@ -463,19 +463,12 @@ static void a_missing_member_is_nothing_at_all(void **state) {
 
 static void what_is_no_object_is_seen_at_its_beginning(void **state) {
     (void)state;
-    static const char *const objects[] = {
-        "{", "{}", " \t\r\n{", "\xEF\xBB\xBF{}", "\xEF\xBB\xBF {", "{\"a\":1}", "\x02{}"};
-    static const char *const others[] = {"",     " ", "ok",           "\"{\"",     "[{}]",
-                                         "null", "1", "\xEF\xBB\xBF", "\xEF\xBB{", "a{"};
-    for (size_t i = 0; i < COUNT(objects); i++) {
-        assert_true(bb_json_may_be_object(objects[i], strlen(objects[i])));
-        bb_json_free(parse(objects[i]));
-    }
-    for (size_t i = 0; i < COUNT(others); i++) {
-        struct bb_value *value = parse(others[i]);
-        assert_false(bb_json_may_be_object(others[i], strlen(others[i])));
-        assert_false(bb_json_is_object(value));
-        bb_json_free(value);
+    static const char *const texts[] = {"{", " \t\r\n{}", "\xEF\xBB\xBF {}", "\x02{", "",
+                                        " ", "ok",        "\"{\"",           "[{}]",  "\xEF\xBB{"};
+    enum { MAY_BE = 4 }; /* the first ones; and whatever parse_bytes finds to be one */
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        bb_json_free(parse(texts[i]));
+        assert_int_equal(bb_json_may_be_object(texts[i], strlen(texts[i])), i < MAY_BE);
     }
 }
 

@@ -121,6 +121,7 @@ static void assert_repaired_as_reference(const char *text) {
             print_error("%02X ", (unsigned char)*c);
         fail_msg("repaired to \"%s\", expected \"%s\"", repaired, expected);
     }
+    assert_string_equal(bb_text_repaired(&arena, text, SIZE_MAX, &cut), expected);
     assert_false(cut);
 }
 
@@ -246,6 +247,12 @@ static void a_repair_within_a_length_takes_whole_characters(void **state) {
         assert_int_equal(strlen(repaired), whole[max]);
         assert_memory_equal(repaired, text, whole[max]);
         assert_int_equal(cut, max < strlen(text));
+        cut = false;
+        assert_string_equal(bb_text_repaired(&arena, text, max, &cut), repaired);
+        assert_int_equal(cut, max < strlen(text));
+        cut = false;
+        assert_int_equal(strlen(bb_text_repaired(&arena, "plain ascii", max, &cut)), max);
+        assert_int_equal(cut, max < strlen("plain ascii"));
     }
 }
 
@@ -255,6 +262,7 @@ static void a_repair_is_itself_in_good_repair(void **state) {
         bool cut = false;
         const char *once = bb_text_repair(&arena, repairs[i].text, SIZE_MAX, &cut);
         assert_string_equal(bb_text_repair(&arena, once, SIZE_MAX, &cut), once);
+        assert_string_equal(bb_text_repaired(&arena, repairs[i].text, SIZE_MAX, &cut), once);
     }
 }
 
