@@ -20,10 +20,6 @@ void bb_arena_init(struct bb_arena *arena, const bb_allocator *mem) {
     arena->mem = mem;
 }
 
-void bb_arena_expect(struct bb_arena *arena, size_t size) {
-    arena->chunk_size = size;
-}
-
 void bb_arena_free(struct bb_arena *arena) {
     while (arena->chunks) {
         struct bb_chunk *chunk = arena->chunks;
@@ -37,6 +33,10 @@ void bb_arena_free(struct bb_arena *arena) {
 static size_t aligned(size_t size) {
     size_t unit = alignof(max_align_t);
     return size ? (size + unit - 1) / unit * unit : unit;
+}
+
+void bb_arena_expect(struct bb_arena *arena, size_t size) {
+    arena->chunk_size = aligned(size); /* what is left of a chunk always is */
 }
 
 static bool add_chunk(struct bb_arena *arena, size_t size) {
@@ -118,14 +118,21 @@ char *bb_arena_print(struct bb_arena *arena, const char *format, ...) {
     return text;
 }
 
-/* Writes the text, or with `out` NULL only counts it. */
-static size_t join(char *out, const char *format, va_list args) {
+static size_t plain_length(const char *format) {
+    size_t length = 1;
+    while (format[length] && format[length] != '%')
+        length++;
+    return length;
+}
+
+/* Writes those pieces that fit into the room with a NUL to come; counts all. */
+static size_t join(char *out, size_t room, const char *format, va_list args) {
     size_t used = 0;
     while (*format) {
         bool is_text = format[0] == '%' && format[1] == 's';
         const char *piece = is_text ? va_arg(args, const char *) : format;
-        size_t length = is_text ? strlen(piece) : 1 + strcspn(format + 1, "%");
-        if (out)
+        size_t length = is_text ? strlen(piece) : plain_length(format);
+        if (used + length < room)
             memcpy(out + used, piece, length);
         used += length;
         format += is_text ? 2 : length;
@@ -137,14 +144,19 @@ char *bb_arena_join(struct bb_arena *arena, const char *format, ...) {
     if (arena->failed) /* an argument may be a text that was never made */
         return NULL;
     va_list args;
+    size_t room = (size_t)(arena->end - arena->next);
     va_start(args, format);
-    size_t length = join(NULL, format, args);
+    size_t length = join(arena->next, room, format, args);
     va_end(args);
-    char *text = bb_arena_alloc(arena, length + 1);
+    char *text = bb_arena_reserve(arena, length + 1);
     if (!text)
         return NULL;
-    va_start(args, format);
-    text[join(text, format, args)] = '\0';
-    va_end(args);
+    if (length >= room) {
+        va_start(args, format);
+        join(text, length + 1, format, args);
+        va_end(args);
+    }
+    text[length] = '\0';
+    bb_arena_commit(arena, length + 1);
     return text;
 }

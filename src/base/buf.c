@@ -24,14 +24,20 @@ void bb_buf_clear(struct bb_buf *buf) {
         buf->data[0] = '\0';
 }
 
+void bb_buf_cut(struct bb_buf *buf, size_t length) {
+    buf->length = length;
+    if (buf->data)
+        buf->data[length] = '\0';
+}
+
 static size_t grown_capacity(const struct bb_buf *buf, size_t wanted) {
     size_t capacity = buf->capacity ? buf->capacity : FIRST_CAPACITY;
     while (capacity < wanted)
         capacity *= 2;
-    return capacity;
+    return capacity - 1 < buf->cap ? capacity : buf->cap + 1;
 }
 
-bool bb_buf_reserve(struct bb_buf *buf, size_t size) {
+bool bb_buf_grow(struct bb_buf *buf, size_t size) {
     if (bb_buf_failed(buf))
         return false;
     if (size > buf->cap - buf->length) {
@@ -65,10 +71,6 @@ void bb_buf_text(struct bb_buf *buf, const char *text) {
         bb_buf_add(buf, text, strlen(text));
     else
         buf->no_memory = true;
-}
-
-bool bb_buf_failed(const struct bb_buf *buf) {
-    return buf->too_large || buf->no_memory;
 }
 
 const char *bb_buf_data(const struct bb_buf *buf) {

@@ -9,91 +9,6 @@
 
 #include <cjson/cJSON.h>
 
-/* ---- writing ---- */
-
-void bb_json_begin(struct bb_json *json) {
-    json->depth = 0;
-    json->open[0] = cJSON_CreateObject();
-    json->failed = !json->open[0];
-}
-
-static bool put(struct bb_json *json, const char *key, cJSON *item) {
-    cJSON *parent = json->open[json->depth];
-    if (!json->failed && item &&
-        (key ? cJSON_AddItemToObjectCS(parent, key, item) : cJSON_AddItemToArray(parent, item)))
-        return true;
-    cJSON_Delete(item);
-    json->failed = true;
-    return false;
-}
-
-static void put_open(struct bb_json *json, const char *key, cJSON *item) {
-    if (json->depth + 1 == BB_JSON_DEPTH)
-        json->failed = true;
-    if (put(json, key, item))
-        json->open[++json->depth] = item;
-}
-
-void bb_json_object(struct bb_json *json, const char *key) {
-    put_open(json, key, cJSON_CreateObject());
-}
-
-void bb_json_array(struct bb_json *json, const char *key) {
-    put_open(json, key, cJSON_CreateArray());
-}
-
-void bb_json_end(struct bb_json *json) {
-    if (!json->failed && json->depth > 0)
-        json->depth--;
-}
-
-void bb_json_string(struct bb_json *json, const char *key, const char *text) {
-    put(json, key, text ? cJSON_CreateStringReference(text) : NULL);
-}
-
-void bb_json_integer(struct bb_json *json, const char *key, int64_t number) {
-    char digits[24];
-    snprintf(digits, sizeof digits, "%" PRId64, number);
-    put(json, key, cJSON_CreateRaw(digits));
-}
-
-void bb_json_bool(struct bb_json *json, const char *key, bool value) {
-    put(json, key, cJSON_CreateBool(value));
-}
-
-void bb_json_null(struct bb_json *json, const char *key) {
-    put(json, key, cJSON_CreateNull());
-}
-
-/* cJSON can print into given room but not tell how much it needs. */
-static void print_growing(cJSON *root, struct bb_buf *out) {
-    size_t left = out->cap - out->length, room = left < 4096 ? left : 4096;
-    while (bb_buf_reserve(out, room)) {
-        char *at = out->data + out->length;
-        if (cJSON_PrintPreallocated(root, at, (int)room, 0)) {
-            out->length += strlen(at);
-            return;
-        }
-        if (room == out->cap - out->length) {
-            out->too_large = true;
-            return;
-        }
-        room = room * 2 < out->cap - out->length ? room * 2 : out->cap - out->length;
-    }
-}
-
-bool bb_json_print(struct bb_json *json, struct bb_buf *out) {
-    if (json->failed)
-        out->no_memory = true;
-    else
-        print_growing(json->open[0], out);
-    cJSON_Delete(json->open[0]);
-    json->open[0] = NULL;
-    return !bb_buf_failed(out);
-}
-
-/* ---- reading ---- */
-
 /* What the digits of a number begin with when they are kept as a string; taken
  * out of every other. */
 enum { NUMBER_MARK = 1 };
@@ -235,6 +150,13 @@ struct bb_value *bb_json_parse(struct bb_arena *scratch, const char *text, size_
     if (!value && !has_memory())
         scratch->failed = true;
     return (struct bb_value *)value;
+}
+
+bool bb_json_may_be_object(const char *text, size_t length) {
+    size_t i = length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    while (i < length && (unsigned char)text[i] <= ' ') /* cJSON's blanks, and what `tame` takes */
+        i++;
+    return i < length && text[i] == '{';
 }
 
 void bb_json_free(struct bb_value *value) {

@@ -1,44 +1,77 @@
 /*
- * JSON, written by pushing and read through a value. The only file that knows
- * which library does it.
+ * JSON: written by pushing straight into a buffer (json_write.c), read through a
+ * value (json.c, the only file that knows which library does it).
  */
 #ifndef BB_BASE_JSON_H
 #define BB_BASE_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 
 /* ---- writing ---- */
 
-struct cJSON;
 enum { BB_JSON_DEPTH = 16 };
 
 /*
- * Keys must be literals and strings must stay until bb_json_print: neither is
- * copied. `key` is NULL inside an array and for the root. A NULL string and an
- * allocation that fails are sticky: bb_json_print tells.
+ * `key` is NULL inside an array and stands as it is: a literal with nothing to escape.
+ * In strings only ", \ and controls are escaped; ill-formed UTF-8 passes through. A NULL
+ * string, too deep a nesting and what does not fit are sticky: bb_json_finish tells.
  */
 struct bb_json {
-    struct cJSON *open[BB_JSON_DEPTH];
+    struct bb_buf *out;
+    size_t start; /* of the document, in `out` */
     int depth;
-    bool failed;
+    char closing[BB_JSON_DEPTH]; /* the bracket that ends each level */
 };
 
-void bb_json_begin(struct bb_json *json); /* opens the root object */
-void bb_json_object(struct bb_json *json, const char *key);
-void bb_json_array(struct bb_json *json, const char *key);
-void bb_json_end(struct bb_json *json); /* closes the innermost one */
-void bb_json_string(struct bb_json *json, const char *key, const char *text);
-void bb_json_integer(struct bb_json *json, const char *key, int64_t number);
-void bb_json_bool(struct bb_json *json, const char *key, bool value);
-void bb_json_null(struct bb_json *json, const char *key);
+void bb_json_begin(struct bb_json *json, struct bb_buf *out); /* opens the root object */
+void bb_json_end(struct bb_json *json);                       /* closes the innermost one */
 
-/* Appends the document, without white space, to `out`, and frees it. False when
- * anything failed since bb_json_begin; `out` then says too_large or no_memory. */
-bool bb_json_print(struct bb_json *json, struct bb_buf *out);
+/* For those below, which are here so that a literal key is measured by the compiler. */
+struct bb_json_key {
+    const char *text;
+    size_t length;
+};
+static inline struct bb_json_key bb_json_key_of(const char *text) {
+    return (struct bb_json_key){text, text ? strlen(text) : 0};
+}
+void bb_json_push_open(struct bb_json *json, struct bb_json_key key, const char brackets[2]);
+void bb_json_push_text(struct bb_json *json, struct bb_json_key key, const char *text);
+void bb_json_push_integer(struct bb_json *json, struct bb_json_key key, int64_t number);
+void bb_json_push_word(struct bb_json *json, struct bb_json_key key, const char *word);
+
+static inline void bb_json_object(struct bb_json *json, const char *key) {
+    bb_json_push_open(json, bb_json_key_of(key), "{}");
+}
+
+static inline void bb_json_array(struct bb_json *json, const char *key) {
+    bb_json_push_open(json, bb_json_key_of(key), "[]");
+}
+
+static inline void bb_json_string(struct bb_json *json, const char *key, const char *text) {
+    bb_json_push_text(json, bb_json_key_of(key), text);
+}
+
+static inline void bb_json_integer(struct bb_json *json, const char *key, int64_t number) {
+    bb_json_push_integer(json, bb_json_key_of(key), number);
+}
+
+static inline void bb_json_bool(struct bb_json *json, const char *key, bool value) {
+    bb_json_push_word(json, bb_json_key_of(key), value ? "true" : "false");
+}
+
+static inline void bb_json_null(struct bb_json *json, const char *key) {
+    bb_json_push_word(json, bb_json_key_of(key), "null");
+}
+
+/* Closes what is open. When anything failed since bb_json_begin: false, the buffer has
+ * nothing of the document and says too_large or no_memory (the latter also for a NULL
+ * string, which is one that was not made). */
+bool bb_json_finish(struct bb_json *json);
 
 /* ---- reading ---- */
 
@@ -51,6 +84,9 @@ struct bb_value;
  */
 struct bb_value *bb_json_parse(struct bb_arena *scratch, const char *text, size_t length);
 void bb_json_free(struct bb_value *value);
+
+/* False when bb_json_parse would surely not give an object: far cheaper than asking it. */
+bool bb_json_may_be_object(const char *text, size_t length);
 
 /* All of them take NULL: a missing member. */
 const struct bb_value *bb_json_get(const struct bb_value *object, const char *name);

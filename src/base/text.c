@@ -4,6 +4,8 @@
 
 #include <utf8proc.h>
 
+#include "base/scan.h"
+
 /* ---- repair ---- */
 
 /* The code point at `s`; a maximal ill-formed prefix counts as U+FFFD. Returns
@@ -51,11 +53,31 @@ static size_t repaired_code_point(const char *s, size_t n, char *out) {
     return (size_t)utf8proc_encode_char(is_noncharacter(cp) ? 0xFFFD : cp, (unsigned char *)out);
 }
 
+static bool is_plain(char c) {
+    return (c >= 0x20 && c < 0x7F) || c == '\n' || c == '\t';
+}
+
+static bool are_printable(uint64_t bytes) {
+    return !(bb_scan_below(bytes, 0x20) | bb_scan_equal(bytes, 0x7F) | bb_scan_foreign(bytes));
+}
+
+static size_t printable_words(const char *s, size_t n) {
+    size_t i = 0;
+    while (n - i >= BB_SCAN_SIZE && are_printable(bb_scan_load(s + i)))
+        i += BB_SCAN_SIZE;
+    return i;
+}
+
 static size_t plain_ascii_run(const char *s, size_t n) {
     size_t i = 0;
-    while (i < n && ((s[i] >= 0x20 && s[i] < 0x7F) || s[i] == '\n' || s[i] == '\t'))
-        i++;
-    return i;
+    for (;;) {
+        if (n - i >= BB_SCAN_SIZE && are_printable(bb_scan_load(s + i)))
+            i += BB_SCAN_SIZE;
+        else if (i < n && is_plain(s[i]))
+            i++;
+        else
+            return i;
+    }
 }
 
 char *bb_text_repair(struct bb_arena *arena, const char *text, size_t max, bool *cut) {
@@ -84,6 +106,39 @@ char *bb_text_repair(struct bb_arena *arena, const char *text, size_t max, bool 
     return out;
 }
 
+const char *bb_text_repaired(struct bb_arena *arena, const char *text, size_t max, bool *cut) {
+    size_t n = text ? strnlen(text, max) : 0;
+    bool is_sound = text && !text[n] && plain_ascii_run(text, n) == n;
+    return is_sound ? text : bb_text_repair(arena, text, max, cut);
+}
+
+size_t bb_text_copy(char *out, size_t size, const char *text) {
+    size_t n = strnlen(text, size - 1);
+    memcpy(out, text, n);
+    out[n] = '\0';
+    return n;
+}
+
+/* ---- numbers ---- */
+
+const char *bb_text_digits(int64_t number, char out[BB_INTEGER_SIZE]) {
+    char *at = out + BB_INTEGER_SIZE - 1;
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    *at = '\0';
+    do
+        *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (number < 0)
+        *--at = '-';
+    return at;
+}
+
+const char *bb_text_integer(struct bb_arena *arena, int64_t number) {
+    char room[BB_INTEGER_SIZE];
+    const char *digits = bb_text_digits(number, room);
+    return bb_arena_copy(arena, digits, strlen(digits));
+}
+
 /* ---- lines ---- */
 
 static bool is_blank(char c) {
@@ -102,26 +157,36 @@ char *bb_text_trim(char *text) {
     return text;
 }
 
-char *bb_text_first_line(char *text) {
-    text = bb_text_trim(text);
-    if (!text)
-        return NULL;
-    text[strcspn(text, "\n")] = '\0';
-    return bb_text_flatten(text);
-}
-
-char *bb_text_flatten(char *text) {
-    text = bb_text_trim(text);
-    if (!text)
-        return NULL;
+/* Each run of white space in a trimmed text becomes a blank. */
+static void collapse(char *text) {
     char *to = text;
-    for (const char *from = text; *from; from++) {
+    while (*to && (*to > ' ' || (*to == ' ' && to[1] > ' ')))
+        to++; /* nearly always all of it */
+    for (const char *from = to; *from; from++) {
         if (!is_blank(*from))
             *to++ = *from;
         else if (to[-1] != ' ')
             *to++ = ' ';
     }
     *to = '\0';
+}
+
+char *bb_text_flatten(char *text) {
+    text = bb_text_trim(text);
+    if (text)
+        collapse(text);
+    return text;
+}
+
+char *bb_text_first_line(char *text) {
+    text = bb_text_trim(text);
+    char *end = text ? strchr(text, '\n') : NULL;
+    if (end) {
+        *end = '\0';
+        text = bb_text_trim(text);
+    }
+    if (text)
+        collapse(text);
     return text;
 }
 
@@ -143,6 +208,8 @@ static bool is_invisible(int32_t cp) {
 }
 
 bool bb_text_is_invisible(const char *text) {
+    if (*text > ' ' && *text < 0x7F) /* nearly always */
+        return false;
     size_t n = strlen(text);
     for (size_t i = 0; i < n;) {
         int32_t cp;
@@ -155,8 +222,8 @@ bool bb_text_is_invisible(const char *text) {
 }
 
 void bb_text_safe(char *text) {
-    size_t n = strlen(text), used = 0;
-    for (size_t i = 0; i < n;) {
+    size_t n = strlen(text), used = printable_words(text, n);
+    for (size_t i = used; i < n;) {
         int32_t cp = (unsigned char)text[i];
         if (cp >= 0x20 && cp < 0x7F) {
             text[used++] = text[i++];
@@ -289,15 +356,20 @@ static bool within(struct bb_limit size, struct bb_limit limit) {
            (!limit.bytes || size.bytes <= limit.bytes) && (!limit.json || size.json <= limit.json);
 }
 
+static size_t inert_run(const char *text, size_t n, const unsigned char *special) {
+    size_t i = 0;
+    while (i < n && !special[(unsigned char)text[i]])
+        i++;
+    return i;
+}
+
 static size_t escape_into(char *out, const char *text, size_t n, const struct bb_escape *escape) {
     char *to = out;
     for (size_t i = 0; i < n;) {
-        size_t run = i;
-        while (run < n && !escape->special[(unsigned char)text[run]])
-            run++;
-        memcpy(to, text + i, run - i);
-        to += run - i;
-        i = run;
+        size_t run = inert_run(text + i, n - i, escape->special);
+        memcpy(to, text + i, run);
+        to += run;
+        i += run;
         if (i < n) {
             int32_t cp;
             to += escape->write(text, text + i, to);
@@ -346,7 +418,7 @@ static size_t fitting_prefix(const char *text, size_t n, const struct bb_escape 
 static const char *escaped(struct bb_arena *arena, const char *text, size_t n,
                            const struct bb_escape *escape, size_t *length) {
     *length = n;
-    if (!escape)
+    if (!escape || inert_run(text, n, escape->special) == n)
         return text[n] ? bb_arena_copy(arena, text, n) : text;
     char *out = bb_arena_reserve(arena, n * BB_ESCAPE_GROWTH + BB_ESCAPE_MAX);
     if (!out)

@@ -6,6 +6,7 @@
 #define BB_BASE_TEXT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 
@@ -21,6 +22,17 @@
  * `*cut` is set when `max` left something out. NULL gives "".
  */
 char *bb_text_repair(struct bb_arena *arena, const char *text, size_t max, bool *cut);
+
+/* The same for those who only read: `text` itself where nothing has to be done. */
+const char *bb_text_repaired(struct bb_arena *arena, const char *text, size_t max, bool *cut);
+
+/* Puts as much of `text` into `out` as `size` > 0 bytes hold, with a NUL. Returns how much. */
+size_t bb_text_copy(char *out, size_t size, const char *text);
+
+/* The decimal digits of a number: in `out`, or in the arena. */
+enum { BB_INTEGER_SIZE = 21 };
+const char *bb_text_digits(int64_t number, char out[BB_INTEGER_SIZE]);
+const char *bb_text_integer(struct bb_arena *arena, int64_t number);
 
 /* In place, on repaired text. */
 char *bb_text_first_line(char *text); /* its first line that is not blank, trimmed */

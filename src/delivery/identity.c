@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/text.h"
 #include "event/event_json.h"
 
 enum { ID_BYTES = 16 };
@@ -36,6 +37,8 @@ const char *bb_identity_of_id(struct bb_arena *arena, const char *id) {
 const char *bb_identity_of_delivery(struct bb_arena *arena, const char *event_id,
                                     const char *webhook_id) {
     /* a length before the first id: "a" + "bc" is not "ab" + "c" */
-    const char *both = bb_arena_print(arena, "%zu:%s%s", strlen(event_id), event_id, webhook_id);
+    char room[BB_INTEGER_SIZE];
+    const char *length = bb_text_digits((int64_t)strlen(event_id), room);
+    const char *both = bb_arena_join(arena, "%s:%s%s", length, event_id, webhook_id);
     return both ? digest_id(arena, "msg_", both, strlen(both)) : NULL;
 }

@@ -68,26 +68,35 @@ static const char *advice_text(const bb_outcome *outcome, char out[64]) {
     }
 }
 
-static void append(bb_outcome *outcome, const char *before, const char *text) {
+/* A text that grows at `to`. */
+struct sentence {
+    char *to;
+    const char *end;
+};
+
+static void append(struct sentence *sentence, const char *before, const char *text) {
     enum { PART_MAX = 180 };
-    size_t used = strlen(outcome->text);
-    snprintf(outcome->text + used, sizeof outcome->text - used, "%s%.*s", before, PART_MAX, text);
+    sentence->to += bb_text_copy(sentence->to, (size_t)(sentence->end - sentence->to), before);
+    size_t room = (size_t)(sentence->end - sentence->to);
+    sentence->to += bb_text_copy(sentence->to, room <= PART_MAX ? room : PART_MAX + 1, text);
 }
 
 /* One sentence from the parts; what the kind itself had to say stands last. */
 static void write_text(const struct bb_endpoint *endpoint, const bb_webhook *webhook,
                        bb_outcome *outcome) {
-    char label[104], advice[64], own[sizeof outcome->text];
-    memcpy(own, outcome->text, sizeof own);
-    snprintf(outcome->text, sizeof outcome->text, "webhook \"%s\": %s answered HTTP %d",
-             bb_webhook_label(webhook, label), endpoint->label, outcome->http_status);
+    char label[104], advice[64], status[BB_INTEGER_SIZE], own[sizeof outcome->text];
+    struct sentence sentence = {outcome->text, outcome->text + sizeof outcome->text};
+    bb_text_copy(own, sizeof own, outcome->text);
+    append(&sentence, "webhook \"", bb_webhook_label(webhook, label));
+    append(&sentence, "\": ", endpoint->label);
+    append(&sentence, " answered HTTP ", bb_text_digits(outcome->http_status, status));
     if (*outcome->remote_code)
-        append(outcome, " ", outcome->remote_code);
+        append(&sentence, " ", outcome->remote_code);
     if (*outcome->remote_message)
-        append(outcome, ": ", outcome->remote_message);
+        append(&sentence, ": ", outcome->remote_message);
     if (*own)
-        append(outcome, ": ", own);
-    append(outcome, "", advice_text(outcome, advice));
+        append(&sentence, ": ", own);
+    append(&sentence, "", advice_text(outcome, advice));
 }
 
 static struct bb_answer read_answer(struct bb_arena *arena, struct bb_secrets *secrets,
@@ -105,7 +114,7 @@ static struct bb_answer read_answer(struct bb_arena *arena, struct bb_secrets *s
         .headers = response->headers ? response->headers : "",
         .text = text ? text : "",
         .is_whole = body && !cut && strlen(body) == n,
-        .json = body ? bb_json_parse(arena, body, n) : NULL,
+        .json = body && bb_json_may_be_object(body, n) ? bb_json_parse(arena, body, n) : NULL,
         .now_ms = exchange->now_ms,
         .secrets = secrets,
         .arena = arena,

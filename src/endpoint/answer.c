@@ -1,7 +1,5 @@
 #include "endpoint/answer.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -50,7 +48,7 @@ void bb_outcome_act(bb_outcome *outcome, enum bb_action action, int64_t wait_ms)
 
 static void quote(char *out, size_t size, const struct bb_answer *answer, const char *text) {
     const char *clean = text ? bb_redact(answer->secrets, text) : NULL;
-    snprintf(out, size, "%s", clean ? clean : "");
+    bb_text_copy(out, size, clean ? clean : "");
     bb_text_safe(out);
 }
 
@@ -123,7 +121,8 @@ const char *bb_answer_header(const struct bb_answer *answer, const char *name) {
         if (n > length && line[length] == ':' && strncasecmp(line, name, length) == 0)
             return trimmed_copy(answer->arena, line + length + 1, n - length - 1);
         line += n;
-        line += strspn(line, "\r\n");
+        while (*line == '\r' || *line == '\n')
+            line++;
     }
     return NULL;
 }
@@ -173,7 +172,7 @@ const char *bb_answer_code(const struct bb_answer *answer, const struct bb_value
     if (bb_json_text(value))
         return bb_json_text(value);
     if (bb_json_int64(value, &number))
-        return bb_arena_print(answer->arena, "%" PRId64, number);
+        return bb_text_integer(answer->arena, number);
     if (bb_json_number(value, &fraction))
         return bb_arena_print(answer->arena, "%g", fraction);
     return NULL;

@@ -11,7 +11,7 @@ struct bb_answer {
     const char *headers;         /* "Name: value" lines; never NULL */
     const char *text;            /* the body's beginning: repaired, one line, trimmed */
     bool is_whole;               /* false: `text` is not all of the body */
-    const struct bb_value *json; /* the body, NULL when it is not JSON */
+    const struct bb_value *json; /* the body, NULL when it is no JSON object */
     int64_t now_ms;
     struct bb_secrets *secrets; /* taken out of what is quoted */
     struct bb_arena *arena;

@@ -2,7 +2,6 @@
  * The Custom endpoint: a documented JSON body, signed as Standard Webhooks 1.0.0
  * says, for receivers that hosts write themselves.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +19,7 @@ static const struct bb_limit description_limit = {.json = 120000};
 static void push_text(struct bb_render *r, const char *key, const char *cut_name, const char *text,
                       struct bb_limit limit) {
     bool cut = false;
-    const char *repaired = bb_text_repair(r->arena, text, BB_TEXT_MAX, &cut);
+    const char *repaired = bb_text_repaired(r->arena, text, BB_TEXT_MAX, &cut);
     if (cut)
         bb_cuts_add(r->cuts, cut_name);
     bb_json_string(&r->json, key, bb_render_fit(r, cut_name, repaired, NULL, limit));
@@ -138,7 +137,7 @@ static const char *signature(struct bb_request *request, const char *secret, con
 static void sign(struct bb_request *request, const bb_webhook *webhook,
                  const struct bb_signing *signing) {
     struct bb_arena *arena = &request->arena;
-    const char *timestamp = bb_arena_print(arena, "%" PRId64, signing->time_ms / 1000);
+    const char *timestamp = bb_text_integer(arena, signing->time_ms / 1000);
     bb_request_add_header(request, "webhook-id", signing->delivery_id, false);
     bb_request_add_header(request, "webhook-timestamp", timestamp, false);
     if (timestamp && webhook->secret && *webhook->secret)

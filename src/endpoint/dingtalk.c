@@ -2,7 +2,6 @@
  * DingTalk custom robots: markdown, or an action card on request.
  * Facts: DingTalk's documentation of custom robots and its security settings.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/digest.h"
@@ -210,7 +209,7 @@ static void sign(struct bb_request *request, const bb_webhook *webhook,
                            bb_arena_join(arena, "\"msgUuid\":\"%s\",", signing->delivery_id), NULL);
     if (!webhook->secret || !*webhook->secret)
         return;
-    const char *timestamp = bb_arena_print(arena, "%" PRId64, signing->time_ms);
+    const char *timestamp = bb_text_integer(arena, signing->time_ms);
     const char *code = timestamp ? signature(arena, webhook->secret, timestamp) : NULL;
     if (!code)
         return;

@@ -39,7 +39,10 @@ bool bb_endpoint_has_host(const struct bb_endpoint *endpoint, const char *host) 
     return false;
 }
 
-enum { USUAL_TEXTS = 6 * 1024 }; /* bytes of a message, with room to escape in */
+enum {
+    USUAL_TEXTS = 6 * 1024, /* bytes of a message, with room to escape in */
+    USUAL_BODY = 2047       /* with its NUL a whole number of kilobytes */
+};
 
 bool bb_endpoint_render(const struct bb_endpoint *endpoint, const struct bb_message *message,
                         const bb_webhook *webhook, struct bb_buf *body, struct bb_cuts *cuts) {
@@ -48,9 +51,10 @@ bool bb_endpoint_render(const struct bb_endpoint *endpoint, const struct bb_mess
     bb_arena_expect(&arena, USUAL_TEXTS);
     struct bb_render r = {.message = message, .webhook = webhook, .arena = &arena, .cuts = cuts};
     *cuts = message->cuts;
-    bb_json_begin(&r.json);
+    bb_buf_reserve(body, USUAL_BODY);
+    bb_json_begin(&r.json, body);
     endpoint->render(&r);
-    bool printed = bb_json_print(&r.json, body) && !arena.failed;
+    bool printed = bb_json_finish(&r.json) && !arena.failed;
     body->no_memory = body->no_memory || arena.failed;
     bb_arena_free(&arena);
     return printed && body->length <= endpoint->body_max;

@@ -2,7 +2,6 @@
  * Feishu and Lark custom bots: an interactive card, JSON 1.0.
  * Facts: open.feishu.cn, custom bot guide and message card markdown.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/digest.h"
@@ -197,7 +196,7 @@ static void sign(struct bb_request *request, const bb_webhook *webhook,
     struct bb_arena *arena = &request->arena;
     if (!webhook->secret || !*webhook->secret)
         return;
-    const char *timestamp = bb_arena_print(arena, "%" PRId64, signing->time_ms / 1000);
+    const char *timestamp = bb_text_integer(arena, signing->time_ms / 1000);
     const char *code = timestamp ? signature(arena, webhook->secret, timestamp) : NULL;
     bb_request_add_members(
         request, bb_arena_join(arena, "\"timestamp\":\"%s\",\"sign\":\"%s\",", timestamp, code),

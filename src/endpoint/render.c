@@ -1,7 +1,6 @@
 #include "endpoint/render.h"
 
 #include <string.h>
-#include <time.h>
 
 static bool is_word(char c) {
     return bb_is_letter(c) || bb_is_digit(c);
@@ -67,16 +66,38 @@ unsigned bb_render_color(bb_level level) {
     }
 }
 
+static void put_digits(char *to, unsigned number, int count) {
+    for (; count > 0; number /= 10)
+        to[--count] = (char)('0' + number % 10);
+}
+
+/* "2026-01-02". The calendar repeats every 400 years; counted from March, a leap day
+ * is a year's last, and 153 days make five months. (gmtime and strftime take several
+ * times as long, and look at the environment.) */
+static void put_date(char *to, unsigned days_since_1970) {
+    enum { DAYS_IN_400_YEARS = 146097, MARCH_0000_TO_1970 = 719468 };
+    unsigned days = days_since_1970 + MARCH_0000_TO_1970;
+    unsigned era = days / DAYS_IN_400_YEARS, day = days % DAYS_IN_400_YEARS;
+    unsigned year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    day -= 365 * year + year / 4 - year / 100;
+    unsigned month = (5 * day + 2) / 153; /* 0 = March */
+    put_digits(to, 400 * era + year + (month >= 10), 4);
+    put_digits(to + 5, month < 10 ? month + 3 : month - 9, 2);
+    put_digits(to + 8, day - (153 * month + 2) / 5 + 1, 2);
+}
+
 const char *bb_render_time(const struct bb_render *r) {
+    enum { SECONDS_A_DAY = 24 * 60 * 60 };
     const int64_t year_10000 = 253402300800;
     if (r->message->created_ts <= 0 || r->message->created_ts >= year_10000)
         return NULL;
-    time_t seconds = (time_t)r->message->created_ts;
-    struct tm utc;
-    char text[32];
-    if (!gmtime_r(&seconds, &utc) || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-        return NULL;
-    return bb_arena_copy(r->arena, text, strlen(text));
+    char text[] = "0000-00-00T00:00:00Z";
+    unsigned seconds = (unsigned)(r->message->created_ts % SECONDS_A_DAY);
+    put_date(text, (unsigned)(r->message->created_ts / SECONDS_A_DAY));
+    put_digits(text + 11, seconds / 3600, 2);
+    put_digits(text + 14, seconds / 60 % 60, 2);
+    put_digits(text + 17, seconds % 60, 2);
+    return bb_arena_copy(r->arena, text, sizeof text - 1);
 }
 
 size_t bb_render_mention_count(const struct bb_render *r, size_t most) {

@@ -9,7 +9,7 @@
 struct bb_render {
     const struct bb_message *message;
     const bb_webhook *webhook;
-    struct bb_arena *arena; /* lives until the JSON is printed */
+    struct bb_arena *arena; /* of texts on their way into the JSON */
     struct bb_json json;
     struct bb_cuts *cuts;
 };

@@ -3,7 +3,6 @@
  * shows) and one coloured attachment of blocks.
  * Facts: docs.slack.dev, block reference, formatting, incoming webhooks.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "endpoint/endpoint.h"
@@ -138,8 +137,9 @@ static const char *date_text(struct bb_render *r) {
     const char *time = bb_render_time(r);
     if (!time)
         return "";
-    return bb_arena_print(r->arena, "<!date^%" PRId64 "^{date_short_pretty} {time}|%s>",
-                          r->message->created_ts, time);
+    char room[BB_INTEGER_SIZE];
+    return bb_arena_join(r->arena, "<!date^%s^{date_short_pretty} {time}|%s>",
+                         bb_text_digits(r->message->created_ts, room), time);
 }
 
 /* Who and when, small and grey. */
@@ -207,13 +207,20 @@ static bool has_blocks(const struct bb_render *r) {
            bb_render_has_link(r) || bb_render_time(r);
 }
 
+static void push_color(struct bb_render *r) {
+    char text[] = "#000000";
+    unsigned color = bb_render_color(r->message->level);
+    for (size_t i = 6; i > 0; i--, color >>= 4)
+        text[i] = "0123456789ABCDEF"[color & 15];
+    bb_json_string(&r->json, "color", text);
+}
+
 static void render(struct bb_render *r) {
     const char *title = render_text(r);
     if (has_blocks(r)) {
         bb_json_array(&r->json, "attachments");
         bb_json_object(&r->json, NULL);
-        bb_json_string(&r->json, "color",
-                       bb_arena_print(r->arena, "#%06X", bb_render_color(r->message->level)));
+        push_color(r);
         bb_json_string(&r->json, "fallback", title);
         bb_json_array(&r->json, "blocks");
         push_blocks(r);

@@ -290,7 +290,7 @@ struct printer {
 static void print_text(struct printer *p, const char *name, const char *text) {
     bool cut = false;
     if (text && *text)
-        bb_json_string(&p->json, name, bb_text_repair(p->arena, text, p->text_max, &cut));
+        bb_json_string(&p->json, name, bb_text_repaired(p->arena, text, p->text_max, &cut));
 }
 
 static void print_member(struct printer *p, const struct member *member, const void *at) {
@@ -333,7 +333,7 @@ static void print_mentions(struct printer *p, const bb_event *event) {
 
 bool bb_event_json(const bb_event *event, struct bb_arena *arena, struct bb_buf *out) {
     struct printer p = {.arena = arena, .text_max = BB_TEXT_MAX};
-    bb_json_begin(&p.json);
+    bb_json_begin(&p.json, out);
     print_members(&p, event_members, event);
     for (size_t i = 0; i < PART_COUNT; i++) {
         const void *part = *(const void *const *)((const char *)event + parts[i].offset);
@@ -344,7 +344,7 @@ bool bb_event_json(const bb_event *event, struct bb_arena *arena, struct bb_buf 
         bb_json_end(&p.json);
     }
     print_mentions(&p, event);
-    return bb_json_print(&p.json, out);
+    return bb_json_finish(&p.json);
 }
 
 static int print_event(const bb_event *event, struct bb_arena *arena, struct bb_buf *buf,

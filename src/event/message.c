@@ -227,9 +227,22 @@ static bool is_web_link(const char *link) {
            (bb_is_letter(host) || bb_is_digit(host) || host == '[' || (unsigned char)host >= 0x80);
 }
 
-/* Percent-encodes what would end a link in JSON, HTML or any product's markup, and
- * all that is not ASCII behind the host. */
+/* Whether it can stand in a link's every part: what would end a link in JSON, HTML or
+ * any product's markup can not. */
+static bool is_harmless(char c) {
+    static const bool ends_links[128] = {
+        ['"'] = true, ['<'] = true, ['>'] = true, ['\\'] = true, ['^'] = true,
+        ['`'] = true, ['{'] = true, ['|'] = true, ['}'] = true};
+    return c > ' ' && c < 0x7F && !ends_links[(unsigned char)c];
+}
+
+/* Percent-encodes what is not harmless; of what is not ASCII, all behind the host. */
 static const char *encode_link(struct bb_arena *arena, const char *link) {
+    const char *end = link;
+    while (is_harmless(*end))
+        end++;
+    if (!*end) /* nearly always */
+        return link;
     const char *authority = strstr(link, "://");
     const char *path = authority ? authority + 3 + strcspn(authority + 3, "/?#") : link;
     char *out = bb_arena_reserve(arena, 3 * strlen(link) + 1);
@@ -238,12 +251,12 @@ static const char *encode_link(struct bb_arena *arena, const char *link) {
     char *to = out;
     for (; *link; link++) {
         unsigned char c = (unsigned char)*link;
-        if (c <= ' ' || c == 0x7F || strchr("\"<>\\^`{|}", c) || (c >= 0x80 && link >= path)) {
+        if (is_harmless(*link) || (c >= 0x80 && link < path)) {
+            *to++ = *link;
+        } else {
             *to++ = '%';
             *to++ = "0123456789ABCDEF"[c >> 4];
             *to++ = "0123456789ABCDEF"[c & 15];
-        } else {
-            *to++ = *link;
         }
     }
     *to = '\0';

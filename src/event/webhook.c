@@ -1,7 +1,6 @@
 #include "event/webhook.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -19,7 +18,7 @@ const char *bb_webhook_called(const bb_webhook *webhook) {
 
 const char *bb_webhook_label(const bb_webhook *webhook, char out[104]) {
     const char *name = bb_webhook_called(webhook);
-    snprintf(out, 101, "%s", name ? name : "?");
+    bb_text_copy(out, 101, name ? name : "?");
     bb_text_safe(out);
     return out;
 }

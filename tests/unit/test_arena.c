@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdalign.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -71,6 +72,28 @@ static void texts_are_copied_and_printed(void **state) {
     assert_int_equal(strlen(bb_arena_print(&arena, "%5000d", 1)), 5000);
     assert_null(bb_arena_copy(&arena, NULL, 3));
     assert_false(arena.failed);
+}
+
+/* Also where a chunk is all but used up. */
+static void pieces_are_joined(void **state) {
+    (void)state;
+    char piece[80], expected[200];
+    assert_string_equal(bb_arena_join(&arena, "a"), "a");
+    assert_string_equal(bb_arena_join(&arena, "%s", ""), "");
+    for (size_t i = 0; i < 5000; i++) {
+        size_t n = i % (sizeof(piece) - 1);
+        if (i % 1000 == 0) {
+            bb_arena_free(&arena);
+            bb_arena_expect(&arena, 500 + i / 1000);
+        }
+        memset(piece, 'x', n);
+        piece[n] = '\0';
+        snprintf(expected, sizeof(expected), "<%s>%s", piece, piece);
+        assert_string_equal(bb_arena_join(&arena, "<%s>%s", piece, piece), expected);
+    }
+    const char *volatile never_made = NULL;
+    arena.failed = true;
+    assert_null(bb_arena_join(&arena, "%s", never_made));
 }
 
 static void a_reservation_takes_only_what_is_committed(void **state) {
@@ -167,6 +190,7 @@ int main(void) {
         WITH_ARENA(a_block_of_no_size_is_no_failure),
         WITH_ARENA(zeroed_blocks_are_zero),
         WITH_ARENA(texts_are_copied_and_printed),
+        WITH_ARENA(pieces_are_joined),
         WITH_ARENA(a_reservation_takes_only_what_is_committed),
         WITH_ARENA(a_failure_sticks),
         WITH_ARENA(a_size_beyond_all_memory_is_a_failure),

@@ -97,6 +97,21 @@ static void bytes_may_hold_nul(void **state) {
     bb_buf_free(&buf);
 }
 
+static void what_is_cut_off_is_gone_and_a_failure_stays(void **state) {
+    (void)state;
+    struct bb_buf buf;
+    bb_buf_init(&buf, alloc_library(), 6);
+    bb_buf_cut(&buf, 0); /* nothing was ever there */
+    assert_string_equal(bb_buf_data(&buf), "");
+    bb_buf_text(&buf, "abcdef");
+    bb_buf_text(&buf, "g");
+    bb_buf_cut(&buf, 2);
+    assert_string_equal(bb_buf_data(&buf), "ab");
+    assert_int_equal(buf.length, 2);
+    assert_true(buf.too_large);
+    bb_buf_free(&buf);
+}
+
 static void what_was_kept_stays_when_memory_runs_out(void **state) {
     (void)state;
     long live = alloc_live();
@@ -131,6 +146,7 @@ int main(void) {
         cmocka_unit_test(sizes_beyond_all_memory_do_not_overflow),
         cmocka_unit_test(a_text_that_was_never_made_is_a_failure),
         cmocka_unit_test(bytes_may_hold_nul),
+        cmocka_unit_test(what_is_cut_off_is_gone_and_a_failure_stays),
         cmocka_unit_test(what_was_kept_stays_when_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,27 @@ static void hmac_gives_the_standards_digests(void **state) {
     assert_hex(digest, "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17");
 }
 
+/* By its definition a key of up to a block is filled with zeros, a longer one is its digest. */
+static void hmac_takes_keys_of_every_length(void **state) {
+    (void)state;
+    enum { BLOCK = 64, LONGEST = 3 * BLOCK };
+    unsigned char key[LONGEST], digests[LONGEST + 1][BB_SHA256_SIZE];
+    for (size_t i = 0; i < LONGEST; i++)
+        key[i] = (unsigned char)(i + 1);
+    for (size_t n = 0; n <= LONGEST; n++) {
+        unsigned char other[BLOCK] = {0}, digest[BB_SHA256_SIZE];
+        if (n > BLOCK)
+            assert_true(bb_sha256(key, n, other));
+        else
+            memcpy(other, key, n);
+        assert_true(hmac(key, n, "abc", 3, digests[n]));
+        assert_true(hmac(other, n > BLOCK ? BB_SHA256_SIZE : BLOCK, "abc", 3, digest));
+        assert_memory_equal(digest, digests[n], sizeof(digest));
+        for (size_t shorter = 0; shorter < n; shorter++)
+            assert_memory_not_equal(digests[shorter], digests[n], sizeof(digest));
+    }
+}
+
 /* ------------------------------------------------------------------ base64 -- */
 
 /* RFC 4648, section 10. */
@@ -168,6 +189,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_gives_the_standards_digests),
         cmocka_unit_test(hmac_gives_the_standards_digests),
+        cmocka_unit_test(hmac_takes_keys_of_every_length),
         cmocka_unit_test(base64_gives_the_standards_texts),
         cmocka_unit_test(bytes_of_every_length_come_back),
         cmocka_unit_test(what_is_not_base64_is_refused),

@@ -28,6 +28,8 @@ static struct bb_value *parse_bytes(const char *text, size_t length) {
     assert_non_null(exact);
     memcpy(exact, text, length);
     struct bb_value *value = bb_json_parse(&arena, exact, length);
+    if (bb_json_is_object(value)) /* a hint that is never wrong in this direction */
+        assert_true(bb_json_may_be_object(exact, length));
     free(exact);
     assert_false(arena.failed);
     return value;
@@ -459,6 +461,17 @@ static void a_missing_member_is_nothing_at_all(void **state) {
     bb_json_free(NULL);
 }
 
+static void what_is_no_object_is_seen_at_its_beginning(void **state) {
+    (void)state;
+    static const char *const texts[] = {"{", " \t\r\n{}", "\xEF\xBB\xBF {}", "\x02{", "",
+                                        " ", "ok",        "\"{\"",           "[{}]",  "\xEF\xBB{"};
+    enum { MAY_BE = 4 }; /* the first ones; and whatever parse_bytes finds to be one */
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        bb_json_free(parse(texts[i]));
+        assert_int_equal(bb_json_may_be_object(texts[i], strlen(texts[i])), i < MAY_BE);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_keep_all_their_bits),
@@ -477,6 +490,7 @@ int main(void) {
         cmocka_unit_test(deep_nesting_is_read_or_refused_and_does_no_harm),
         cmocka_unit_test(members_are_found_by_their_exact_name),
         cmocka_unit_test(a_missing_member_is_nothing_at_all),
+        cmocka_unit_test(what_is_no_object_is_seen_at_its_beginning),
     };
     return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

@@ -121,6 +121,7 @@ static void assert_repaired_as_reference(const char *text) {
             print_error("%02X ", (unsigned char)*c);
         fail_msg("repaired to \"%s\", expected \"%s\"", repaired, expected);
     }
+    assert_string_equal(bb_text_repaired(&arena, text, SIZE_MAX, &cut), expected);
     assert_false(cut);
 }
 
@@ -155,6 +156,19 @@ static void every_quadruple_of_edge_bytes_is_repaired_as_the_standard_says(void 
             }
             renew_arena();
         }
+    }
+}
+
+/* Plain text is passed over eight bytes at a time. */
+static void every_byte_is_seen_wherever_it_stands(void **state) {
+    (void)state;
+    for (unsigned byte = 1; byte < 256; byte++) {
+        for (size_t at = 0; at < 20; at++) {
+            char text[] = "abcdefghijklmnopqrst";
+            text[at] = (char)byte;
+            assert_repaired_as_reference(text);
+        }
+        renew_arena();
     }
 }
 
@@ -233,6 +247,12 @@ static void a_repair_within_a_length_takes_whole_characters(void **state) {
         assert_int_equal(strlen(repaired), whole[max]);
         assert_memory_equal(repaired, text, whole[max]);
         assert_int_equal(cut, max < strlen(text));
+        cut = false;
+        assert_string_equal(bb_text_repaired(&arena, text, max, &cut), repaired);
+        assert_int_equal(cut, max < strlen(text));
+        cut = false;
+        assert_int_equal(strlen(bb_text_repaired(&arena, "plain ascii", max, &cut)), max);
+        assert_int_equal(cut, max < strlen("plain ascii"));
     }
 }
 
@@ -242,6 +262,7 @@ static void a_repair_is_itself_in_good_repair(void **state) {
         bool cut = false;
         const char *once = bb_text_repair(&arena, repairs[i].text, SIZE_MAX, &cut);
         assert_string_equal(bb_text_repair(&arena, once, SIZE_MAX, &cut), once);
+        assert_string_equal(bb_text_repaired(&arena, repairs[i].text, SIZE_MAX, &cut), once);
     }
 }
 
@@ -376,14 +397,41 @@ static void good_text_stays_as_it_is_on_one_line(void **state) {
     assert_string_equal(lines_too, "a b c [1m  ");
 }
 
+static void a_copy_takes_what_there_is_room_for(void **state) {
+    (void)state;
+    for (size_t size = 1; size <= 8; size++) {
+        char out[9] = "########";
+        size_t kept = size - 1 < 5 ? size - 1 : 5;
+        assert_int_equal(bb_text_copy(out, size, "abcde"), kept);
+        assert_memory_equal(out, "abcde", kept);
+        assert_int_equal(out[kept], '\0');
+        assert_memory_equal(out + kept + 1, "########" + kept + 1, 8 - kept - 1);
+    }
+}
+
+static void an_integer_has_all_its_digits(void **state) {
+    (void)state;
+    static const int64_t numbers[] = {0,  1,   9,         10,        -1,       -9,
+                                      99, 100, INT64_MIN, INT64_MAX, INT32_MIN};
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        char room[BB_INTEGER_SIZE], expected[32];
+        snprintf(expected, sizeof(expected), "%lld", (long long)numbers[i]);
+        assert_string_equal(bb_text_digits(numbers[i], room), expected);
+        assert_string_equal(bb_text_integer(&arena, numbers[i]), expected);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_pair_of_bytes_is_repaired_as_the_standard_says),
         cmocka_unit_test(every_quadruple_of_edge_bytes_is_repaired_as_the_standard_says),
+        cmocka_unit_test(every_byte_is_seen_wherever_it_stands),
         cmocka_unit_test(every_code_point_is_kept_removed_or_replaced_as_stated),
         cmocka_unit_test(each_class_of_ill_formed_text_has_its_repair),
         cmocka_unit_test(a_repair_within_a_length_takes_whole_characters),
         cmocka_unit_test(a_repair_is_itself_in_good_repair),
+        cmocka_unit_test(a_copy_takes_what_there_is_room_for),
+        cmocka_unit_test(an_integer_has_all_its_digits),
         cmocka_unit_test(a_name_is_its_first_line_and_a_fact_is_one_line),
         cmocka_unit_test(invisible_text_is_recognised),
         cmocka_unit_test(an_end_is_compared_whole),
