@@ -12,6 +12,7 @@ BEGIN {
     home["^openssl/"] = "^base/digest$"
     home["^utf8proc[.]h$"] = "^base/text[a-z0-9_]*$"
     home["^curl/"] = "^(base/url|driver/http[a-z0-9_]*)$"
+    home["^ares[a-z_]*[.]h$"] = "^driver/resolver[a-z0-9_]*$"
     home["^ut(hash|list|array)[.]h$"] = "^(event/filter|api/registry)$"
 
     # The C library's; arpa/inet.h for the notation of addresses.
