@@ -27,7 +27,7 @@
  *   Threads        one dispatcher may be used by any number of threads at once.
  *                  A report, a request and an event document belong to one
  *                  thread at a time. After fork() the child makes a dispatcher
- *                  of its own; it neither uses nor frees its parent's.
+ *                  of its own; its parent's says BB_ERR_FORKED there.
  *   Time           milliseconds since 1970-01-01 UTC, except created_ts, which
  *                  is in seconds (as the Custom endpoint sends it).
  *   Secrets        a webhook's URL path and query, its secret, and signatures
@@ -36,6 +36,7 @@
 #ifndef BB_WEBHOOK_H
 #define BB_WEBHOOK_H
 
+#include "bb_webhook_background.h"
 #include "bb_webhook_event.h"
 
 #define BB_WEBHOOK_VERSION "0.1.0"
@@ -49,6 +50,21 @@ extern "C" {
 BB_API const char *bb_webhook_version(void);
 
 /* ------------------------------------------------------------- webhooks -- */
+
+/* What waits for what, in background delivery. */
+typedef enum bb_order {
+    BB_ORDER_ISSUE = 1,  /* events of one issue arrive in order: a later one waits while an
+                            earlier one is in flight or being retried */
+    BB_ORDER_WEBHOOK = 2 /* so do all events of the webhook */
+} bb_order;
+
+/* What follows an attempt that was sent but whose answer was lost, in background delivery. */
+typedef enum bb_when_unknown {
+    BB_UNKNOWN_RETRY = 1,     /* as any failure: Custom and DingTalk, which are told the delivery's
+                                 id and can leave out the second */
+    BB_UNKNOWN_ONCE_MORE = 2, /* one further attempt: the others */
+    BB_UNKNOWN_GIVE_UP = 3    /* none */
+} bb_when_unknown;
 
 /* One configured webhook. */
 typedef struct bb_webhook {
@@ -80,6 +96,16 @@ typedef struct bb_webhook {
                                  0: the host decides */
     int dingtalk_action_card; /* DingTalk: a card with a button, not markdown
                                  (people cannot be notified from it) */
+
+    /* background delivery */
+    bb_order order;               /* 0: each as it becomes due */
+    bb_when_unknown when_unknown; /* 0: by the type */
+    uint32_t max_in_flight;       /* attempts at once; 0: 8 of Custom, else 1 */
+    uint32_t rate_count;     /* at most so many messages (up to 1,000) in any rate_period_ms, in */
+    uint32_t rate_period_ms; /* place of the product's own limits; 0: those */
+    int no_rate;             /* not 0: no limit but what answers say */
+    uint32_t age_limit_s;    /* older ones are dead: 0: 24 hours, of Custom none */
+    uint32_t max_attempts;   /* 0: as many as the schedule has */
 } bb_webhook;
 #define BB_WEBHOOK_INIT BB_INIT_STRUCT(bb_webhook)
 
@@ -104,17 +130,18 @@ typedef struct bb_options {
     void *clock_user;
     bb_log_fn log; /* NULL: no log */
     void *log_user;
-    const char *ca_file;                  /* PEM bundle; NULL: libcurl's own */
-    const char *user_agent;               /* NULL: "bb_webhook/" and the version */
-    uint32_t connect_timeout_ms;          /* DNS + TCP + TLS; 0: 5,000 */
-    uint32_t timeout_ms;                  /* one attempt in all; 0: 15,000 */
-    uint32_t post_timeout_ms;             /* one bb_webhook_post in all; 0: 30,000 */
-    uint32_t max_parallel;                /* attempts of one post at once; 0: 64 */
-    int http2;                            /* not 0: offer HTTP/2 over TLS */
-    int insecure_allow_http;              /* not 0: http:// URLs too */
-    int insecure_allow_private_addresses; /* not 0: loopback, private and
-                                             link-local addresses too */
-    int reserved;                         /* zero */
+    const char *ca_file;                     /* PEM bundle; NULL: libcurl's own */
+    const char *user_agent;                  /* NULL: "bb_webhook/" and the version */
+    uint32_t connect_timeout_ms;             /* DNS + TCP + TLS; 0: 5,000 */
+    uint32_t timeout_ms;                     /* one attempt in all; 0: 15,000 */
+    uint32_t post_timeout_ms;                /* one bb_webhook_post in all; 0: 30,000 */
+    uint32_t max_parallel;                   /* attempts of one post at once; 0: 64 */
+    int http2;                               /* not 0: offer HTTP/2 over TLS */
+    int insecure_allow_http;                 /* not 0: http:// URLs too */
+    int insecure_allow_private_addresses;    /* not 0: loopback, private and
+                                                link-local addresses too */
+    int reserved;                            /* zero */
+    const bb_background_options *background; /* copied; NULL: the usual case */
 } bb_options;
 #define BB_OPTIONS_INIT BB_INIT_STRUCT(bb_options)
 
@@ -169,11 +196,14 @@ typedef struct bb_report bb_report;
 BB_API int bb_dispatcher_new(const bb_options *options, bb_dispatcher **dispatcher,
                              bb_error *error);
 
-/* Closes its connections. No other call on it may be running. */
-BB_API void bb_dispatcher_free(bb_dispatcher *dispatcher);
+/* Ends what it does at once (bb_dispatcher_stop first gives it time), forgets what waits and closes
+ * its connections. No other call on it may be running. BB_ERR_BUSY from a callback, BB_ERR_FORKED:
+ * nothing was freed. */
+BB_API int bb_dispatcher_free(bb_dispatcher *dispatcher);
 
 /* Checks and copies `webhook`. Replacing keeps nothing of the old one's pause
- * or disabled state; posts that are running finish with the old one. Any
+ * or disabled state; what is being sent finishes with the old one, what waits
+ * goes on with the new one. What waits for one that is removed is dead. Any
  * thread, also during posts. BB_ERR_WEBHOOK, BB_ERR_URL, BB_ERR_EXISTS (add),
  * BB_ERR_NOT_FOUND (replace, remove), BB_ERR_STRUCT, BB_ERR_NO_MEMORY. */
 BB_API int bb_dispatcher_add(bb_dispatcher *dispatcher, const bb_webhook *webhook, bb_error *error);
@@ -196,9 +226,11 @@ BB_API int bb_dispatcher_list(bb_dispatcher *dispatcher, bb_webhook_visitor visi
 typedef struct bb_webhook_status {
     size_t struct_size;
     int64_t paused_until_ms; /* 0: not paused */
-    int disabled;            /* not 0: an answer said that it is gone */
-    int reserved;
-    char reason[512]; /* the outcome that paused or disabled it */
+    int disabled;            /* not 0: an answer said that it is gone, or none was a success for
+                                too long */
+    int failures_in_row;     /* in background delivery */
+    char reason[512];        /* the outcome that paused or disabled it, or opened the breaker */
+    int64_t probe_ms;        /* the circuit breaker is open until then; 0: it is closed */
 } bb_webhook_status;
 #define BB_WEBHOOK_STATUS_INIT BB_INIT_STRUCT(bb_webhook_status)
 
@@ -206,7 +238,7 @@ typedef struct bb_webhook_status {
 BB_API int bb_dispatcher_status(bb_dispatcher *dispatcher, const char *id,
                                 bb_webhook_status *status, bb_error *error);
 
-/* Ends a webhook's own pause or disabled state; a pause of its whole type stays
+/* Ends a webhook's own pause, disabled state and open breaker; a pause of its whole type stays
  * until its time. BB_ERR_NOT_FOUND. */
 BB_API int bb_dispatcher_resume(bb_dispatcher *dispatcher, const char *id, bb_error *error);
 

@@ -41,7 +41,11 @@ typedef enum bb_code {
     BB_ERR_EXISTS = -7,    /* a webhook with this id is already there */
     BB_ERR_NOT_FOUND = -8, /* no webhook has this id */
     BB_ERR_TOO_LARGE = -9, /* the payload does not fit its limit */
-    BB_ERR_SYSTEM = -10    /* libcurl or the operating system refused */
+    BB_ERR_SYSTEM = -10,   /* libcurl or the operating system refused */
+    BB_ERR_FULL = -11,     /* the outbox has no room; nothing was taken */
+    BB_ERR_BUSY = -12,     /* from a callback, or another thread drives or stops */
+    BB_ERR_TIMEOUT = -13,  /* the time was over before the work was */
+    BB_ERR_FORKED = -14    /* a child of fork() used its parent's dispatcher */
 } bb_code;
 
 typedef struct bb_error {

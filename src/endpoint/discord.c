@@ -299,6 +299,9 @@ const struct bb_endpoint bb_endpoint_discord = {
     .hosts = hosts,
     .content_type = "application/json; charset=utf-8",
     .body_max = 256 * 1024,
+    .rates = {{5, 2000}}, /* staff in discord/discord-api-docs#367 */
+    .max_in_flight = 1,
+    .age_limit_s = BB_CHAT_AGE_LIMIT_S,
     .configure = configure,
     .render = render,
     .judge = judge,

@@ -10,6 +10,17 @@
 #include "endpoint/render.h"
 #include "endpoint/request.h"
 
+/* At most `count` messages in any window of `period_ms`. */
+struct bb_rate {
+    uint32_t count;
+    uint32_t period_ms;
+};
+
+enum {
+    BB_RATES = 2,
+    BB_CHAT_AGE_LIMIT_S = 24 * 60 * 60 /* nobody wants yesterday's news in a room */
+};
+
 struct bb_endpoint {
     bb_type type;
     const char *label;        /* as its makers write it: "WeCom" */
@@ -18,6 +29,12 @@ struct bb_endpoint {
     const char *content_type;
     size_t body_max; /* bytes of JSON, without what `sign` adds */
     bool is_data;    /* passes the event on: needs no facts, no mentions */
+
+    /* what background delivery obeys where the webhook does not say otherwise */
+    struct bb_rate rates[BB_RATES]; /* of one webhook, as documented; count 0: none */
+    uint32_t max_in_flight;
+    uint32_t age_limit_s; /* 0: none */
+    bool is_idempotent;   /* is told the delivery's id, so that a second one can be left out */
 
     /*
      * Checks what only this kind knows of a webhook (form of the URL, secret)

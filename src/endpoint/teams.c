@@ -298,6 +298,9 @@ const struct bb_endpoint bb_endpoint_teams = {
     .hosts = hosts,
     .content_type = "application/json; charset=utf-8",
     .body_max = 16 * 1024,
+    .rates = {{4, 1000}}, /* msteams-docs, connectors-using */
+    .max_in_flight = 1,
+    .age_limit_s = BB_CHAT_AGE_LIMIT_S,
     .configure = configure,
     .render = render,
     .judge = judge,

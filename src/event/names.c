@@ -59,6 +59,10 @@ static const struct name codes[] = {
     {BB_ERR_NOT_FOUND, "BB_ERR_NOT_FOUND"},
     {BB_ERR_TOO_LARGE, "BB_ERR_TOO_LARGE"},
     {BB_ERR_SYSTEM, "BB_ERR_SYSTEM"},
+    {BB_ERR_FULL, "BB_ERR_FULL"},
+    {BB_ERR_BUSY, "BB_ERR_BUSY"},
+    {BB_ERR_TIMEOUT, "BB_ERR_TIMEOUT"},
+    {BB_ERR_FORKED, "BB_ERR_FORKED"},
     {0, NULL},
 };
 

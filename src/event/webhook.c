@@ -10,6 +10,7 @@ enum {
     ID_MAX = 255,
     NAME_MAX_BYTES = 1024,
     KEYWORD_MAX = 200, /* bytes: it is never cut */
+    RATE_COUNT_MAX = 1000,
 };
 
 const char *bb_webhook_called(const bb_webhook *webhook) {
@@ -41,6 +42,18 @@ static bool is_sloppy(const char *secret) {
            (isspace((unsigned char)*secret) || isspace((unsigned char)secret[strlen(secret) - 1]));
 }
 
+static const char *find_delivery_mistake(const bb_webhook *w) {
+    if (w->order > BB_ORDER_WEBHOOK)
+        return "order: is neither BB_ORDER_ISSUE nor BB_ORDER_WEBHOOK";
+    if (w->when_unknown > BB_UNKNOWN_GIVE_UP)
+        return "when_unknown: is not one of BB_UNKNOWN_RETRY, ...";
+    if ((w->rate_count == 0) != (w->rate_period_ms == 0))
+        return "rate_count and rate_period_ms: one is given without the other";
+    if (w->rate_count > RATE_COUNT_MAX)
+        return "rate_count: is more than 1,000";
+    return NULL;
+}
+
 /* What is wrong, or NULL. */
 static const char *find_mistake(const bb_webhook *w) {
     const uint32_t statuses = BB_ISSUE_OPEN | BB_ISSUE_DONE | BB_ISSUE_CANCELED;
@@ -68,7 +81,7 @@ static const char *find_mistake(const bb_webhook *w) {
         return "secret: begins or ends with a blank or newline";
     if (w->keyword && strlen(w->keyword) > KEYWORD_MAX)
         return "keyword: is longer than 200 bytes";
-    return NULL;
+    return find_delivery_mistake(w);
 }
 
 int bb_webhook_read(bb_webhook *out, const bb_webhook *webhook, bb_error *error) {

@@ -1,0 +1,410 @@
+/*
+ * Queues are taken, `ready` (a list, in turn), or in `timers` (a heap) until something is due.
+ */
+#include "driver/store_memory.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "driver/store_memory_rows.h"
+
+enum queue_place { QUEUE_IDLE = 0, QUEUE_READY, QUEUE_TIMED, QUEUE_TAKEN };
+
+struct queue {
+    struct bb_queue face; /* first */
+    struct rows rows;
+    int64_t not_before_ms;
+    struct bb_heap_node timer;
+    struct queue *previous_turn, *next_turn; /* in `ready` */
+    struct queue *previous, *next;           /* of all */
+    enum queue_place place;
+};
+
+struct memory {
+    struct bb_store store; /* first */
+    struct bb_store_memory_config config;
+    pthread_mutex_t lock;
+    struct queue *queues;
+    struct queue *ready;
+    struct bb_heap timers;
+    struct row *ages; /* of all rows, also claimed ones */
+    struct bb_store_counts counts;
+    uint64_t next_sequence;
+    int64_t now_ms; /* the latest that a caller has told */
+};
+
+static struct memory *lock(struct bb_store *store) {
+    struct memory *m = (struct memory *)store;
+    pthread_mutex_lock(&m->lock);
+    return m;
+}
+
+static void unlock(struct memory *m) {
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* ---- when a queue is due ---- */
+
+static void see_time(struct memory *m, int64_t now_ms) {
+    if (now_ms > m->now_ms)
+        m->now_ms = now_ms;
+}
+
+static struct queue *of_timer(struct bb_heap_node *node) {
+    return (struct queue *)((char *)node - offsetof(struct queue, timer));
+}
+
+static void unschedule(struct memory *m, struct queue *q) {
+    if (q->place == QUEUE_READY)
+        DL_DELETE2(m->ready, q, previous_turn, next_turn);
+    else if (q->place == QUEUE_TIMED)
+        bb_heap_remove(&m->timers, &q->timer);
+    q->place = QUEUE_IDLE;
+}
+
+static void make_ready(struct memory *m, struct queue *q) {
+    unschedule(m, q);
+    q->place = QUEUE_READY;
+    DL_APPEND2(m->ready, q, previous_turn, next_turn);
+}
+
+static int64_t due_ms(const struct queue *q) {
+    int64_t due = bb_rows_due_ms(&q->rows);
+    return due > q->not_before_ms ? due : q->not_before_ms;
+}
+
+/* One that is ready keeps its turn. */
+static void schedule(struct memory *m, struct queue *q) {
+    if (q->place == QUEUE_TAKEN)
+        return;
+    int64_t due = due_ms(q);
+    if (bb_rows_due_ms(&q->rows) == INT64_MAX || due == INT64_MAX) {
+        unschedule(m, q);
+    } else if (due > m->now_ms) {
+        unschedule(m, q);
+        q->place = QUEUE_TIMED;
+        bb_heap_insert(&m->timers, &q->timer, due, m->next_sequence++);
+    } else if (q->place != QUEUE_READY) {
+        make_ready(m, q);
+    }
+}
+
+/* ---- life ---- */
+
+static void free_row(struct memory *m, struct row *row) {
+    struct bb_parcel *parcel = row->face.parcel;
+    DL_DELETE2(m->ages, row, older, newer);
+    m->counts.bytes -= sizeof *row;
+    if (--parcel->rows == 0)
+        m->counts.bytes -= parcel->size;
+    bb_parcel_release(parcel);
+    bb_mem_free(m->config.mem, row);
+}
+
+static void end_waiting(struct memory *m, struct queue *q, struct row *row) {
+    bb_rows_claim(&q->rows, row);
+    bb_rows_end(&q->rows, row);
+    m->counts.waiting--;
+    free_row(m, row);
+}
+
+static void free_queue(struct memory *m, struct queue *q) {
+    struct row *row;
+    while ((row = bb_rows_oldest(&q->rows)))
+        end_waiting(m, q, row);
+    unschedule(m, q);
+    DL_DELETE2(m->queues, q, previous, next);
+    bb_mem_free(m->config.mem, q);
+}
+
+static void memory_free(struct bb_store *store) {
+    struct memory *m = (struct memory *)store;
+    while (m->queues)
+        free_queue(m, m->queues);
+    pthread_mutex_destroy(&m->lock);
+    bb_mem_free(m->config.mem, m);
+}
+
+static struct bb_queue *memory_open(struct bb_store *store, const char *webhook_id, void *owner) {
+    struct memory *m = lock(store);
+    struct queue *q = bb_mem_zalloc(m->config.mem, sizeof *q);
+    (void)webhook_id; /* nobody else knows the queue */
+    if (q) {
+        q->face.owner = owner;
+        q->rows.mem = m->config.mem;
+        DL_APPEND2(m->queues, q, previous, next);
+    }
+    unlock(m);
+    return (struct bb_queue *)q;
+}
+
+static void memory_close(struct bb_store *store, struct bb_queue *queue) {
+    struct memory *m = lock(store);
+    free_queue(m, (struct queue *)queue);
+    unlock(m);
+}
+
+/* ---- put ---- */
+
+static void free_rows(struct memory *m, struct row *rows) {
+    while (rows) {
+        struct row *next = rows->next;
+        bb_mem_free(m->config.mem, rows);
+        rows = next;
+    }
+}
+
+/* A list of `count` empty rows, made before the lock is taken. */
+static struct row *make_rows(struct memory *m, size_t count) {
+    struct row *rows = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct row *row = bb_mem_zalloc(m->config.mem, sizeof *row);
+        if (!row) {
+            free_rows(m, rows);
+            return NULL;
+        }
+        row->next = rows;
+        rows = row;
+    }
+    return rows;
+}
+
+static bool has_room(const struct memory *m, size_t count, uint64_t bytes) {
+    return m->counts.waiting + m->counts.claimed + count <= m->config.max_deliveries &&
+           m->counts.bytes + bytes <= m->config.max_bytes;
+}
+
+static struct row *oldest_waiting(const struct memory *m) {
+    struct row *row = m->ages;
+    while (row && row->place == ROW_CLAIMED)
+        row = row->newer;
+    return row;
+}
+
+static void drop(struct memory *m, struct row *row) {
+    struct queue *q = (struct queue *)row->face.queue;
+    end_waiting(m, q, row);
+    schedule(m, q);
+    if (m->config.dropped)
+        m->config.dropped(m->config.dropped_user, q->face.owner);
+}
+
+static bool make_room(struct memory *m, size_t count, uint64_t bytes) {
+    struct row *row;
+    if (count > m->config.max_deliveries || bytes > m->config.max_bytes)
+        return false;
+    while (!has_room(m, count, bytes)) {
+        if (!m->config.drops_oldest || !(row = oldest_waiting(m)))
+            return false;
+        drop(m, row);
+    }
+    return true;
+}
+
+static bool add_row(struct memory *m, struct row *row, struct bb_parcel *parcel,
+                    const struct bb_put *put, int64_t now_ms, int64_t due) {
+    struct queue *q = (struct queue *)put->queue;
+    memset(row, 0, sizeof *row);
+    row->face.parcel = bb_parcel_retain(parcel);
+    row->face.queue = put->queue;
+    row->face.history.enqueued_ms = now_ms;
+    row->due_ms = due;
+    row->sequence = m->next_sequence++;
+    if (!bb_rows_add(&q->rows, row, put->order_key)) {
+        bb_parcel_release(parcel);
+        return false;
+    }
+    DL_APPEND2(m->ages, row, older, newer);
+    m->counts.waiting++;
+    m->counts.bytes += sizeof *row;
+    if (parcel->rows++ == 0)
+        m->counts.bytes += parcel->size;
+    schedule(m, q);
+    return true;
+}
+
+/* The last ones that were added, because memory for the next has not been found. */
+static void take_back(struct memory *m, size_t count) {
+    while (count-- > 0) {
+        struct row *row = m->ages->older;
+        struct queue *q = (struct queue *)row->face.queue;
+        end_waiting(m, q, row);
+        schedule(m, q);
+    }
+}
+
+static int add_rows(struct memory *m, struct row **rows, struct bb_parcel *parcel,
+                    const struct bb_put *puts, size_t count, int64_t now_ms, int64_t due) {
+    for (size_t i = 0; i < count; i++) {
+        struct row *next = (*rows)->next;
+        if (!add_row(m, *rows, parcel, &puts[i], now_ms, due)) {
+            (*rows)->next = next;
+            take_back(m, i);
+            return BB_ERR_NO_MEMORY;
+        }
+        *rows = next;
+    }
+    return BB_OK;
+}
+
+static int memory_put(struct bb_store *store, struct bb_parcel *parcel, const struct bb_put *puts,
+                      size_t count, int64_t now_ms, int64_t due) {
+    struct memory *m = (struct memory *)store;
+    struct row *rows = make_rows(m, count);
+    if (!rows)
+        return count ? BB_ERR_NO_MEMORY : BB_OK;
+    lock(store);
+    see_time(m, now_ms);
+    int code = BB_ERR_FULL;
+    if (make_room(m, count, parcel->size + count * sizeof *rows))
+        code = add_rows(m, &rows, parcel, puts, count, now_ms, due);
+    unlock(m);
+    free_rows(m, rows);
+    return code;
+}
+
+/* ---- take, claim, settle, give ---- */
+
+static struct bb_queue *memory_take(struct bb_store *store, int64_t now_ms) {
+    struct memory *m = lock(store);
+    see_time(m, now_ms);
+    while (m->timers.root && m->timers.root->key <= m->now_ms)
+        make_ready(m, of_timer(m->timers.root));
+    struct queue *q = m->ready;
+    if (q) {
+        unschedule(m, q);
+        q->place = QUEUE_TAKEN;
+    }
+    unlock(m);
+    return (struct bb_queue *)q;
+}
+
+/* Whether it is ready at once is found out by the next `take`, for which any time is late enough.
+ */
+static void memory_give(struct bb_store *store, struct bb_queue *queue, int64_t not_before_ms) {
+    struct memory *m = lock(store);
+    struct queue *q = (struct queue *)queue;
+    q->place = QUEUE_IDLE;
+    q->not_before_ms = not_before_ms;
+    schedule(m, q);
+    unlock(m);
+}
+
+static void memory_wake(struct bb_store *store, struct bb_queue *queue) {
+    struct memory *m = lock(store);
+    struct queue *q = (struct queue *)queue;
+    if (q->place != QUEUE_TAKEN) {
+        q->not_before_ms = 0;
+        make_ready(m, q);
+    }
+    unlock(m);
+}
+
+static struct bb_delivery *claim(struct memory *m, struct queue *q, struct row *row) {
+    if (!row)
+        return NULL;
+    bb_rows_claim(&q->rows, row);
+    m->counts.waiting--;
+    m->counts.claimed++;
+    return &row->face;
+}
+
+static struct bb_delivery *memory_claim(struct bb_store *store, struct bb_queue *queue,
+                                        int64_t now_ms) {
+    struct memory *m = lock(store);
+    struct queue *q = (struct queue *)queue;
+    struct row *row = bb_rows_first(&q->rows);
+    struct bb_delivery *claimed = claim(m, q, row && row->due_ms <= now_ms ? row : NULL);
+    unlock(m);
+    return claimed;
+}
+
+static struct bb_delivery *memory_claim_older(struct bb_store *store, struct bb_queue *queue,
+                                              int64_t enqueued_before_ms) {
+    struct memory *m = lock(store);
+    struct queue *q = (struct queue *)queue;
+    struct row *row = bb_rows_oldest(&q->rows);
+    bool is_older = row && row->face.history.enqueued_ms < enqueued_before_ms;
+    struct bb_delivery *claimed = claim(m, q, is_older ? row : NULL);
+    unlock(m);
+    return claimed;
+}
+
+static void memory_settle(struct bb_store *store, struct bb_delivery *delivery,
+                          enum bb_settlement how, int64_t due) {
+    struct memory *m = lock(store);
+    struct row *row = (struct row *)delivery;
+    struct queue *q = (struct queue *)delivery->queue;
+    m->counts.claimed--;
+    if (how == BB_SETTLED_RETRY) {
+        bb_rows_retry(&q->rows, row, due);
+        m->counts.waiting++;
+    } else {
+        bb_rows_end(&q->rows, row);
+        free_row(m, row);
+    }
+    schedule(m, q);
+    unlock(m);
+}
+
+/* ---- looking ---- */
+
+static int64_t memory_next_ms(struct bb_store *store, int64_t now_ms) {
+    struct memory *m = lock(store);
+    int64_t next = m->timers.root ? m->timers.root->key : INT64_MAX;
+    if (m->ready)
+        next = now_ms;
+    unlock(m);
+    return next;
+}
+
+static int64_t memory_oldest_ms(struct bb_store *store, struct bb_queue *queue) {
+    struct memory *m = lock(store);
+    const struct row *row = bb_rows_oldest(&((struct queue *)queue)->rows);
+    int64_t oldest = row ? row->face.history.enqueued_ms : INT64_MAX;
+    unlock(m);
+    return oldest;
+}
+
+static size_t memory_waiting(struct bb_store *store, struct bb_queue *queue) {
+    struct memory *m = lock(store);
+    size_t waiting = ((struct queue *)queue)->rows.waiting;
+    unlock(m);
+    return waiting;
+}
+
+static struct bb_store_counts memory_counts(struct bb_store *store) {
+    struct memory *m = lock(store);
+    struct bb_store_counts counts = m->counts;
+    unlock(m);
+    return counts;
+}
+
+static const struct bb_store_vtable vtable = {
+    .free = memory_free,
+    .open = memory_open,
+    .close = memory_close,
+    .put = memory_put,
+    .take = memory_take,
+    .give = memory_give,
+    .wake = memory_wake,
+    .claim = memory_claim,
+    .claim_older = memory_claim_older,
+    .settle = memory_settle,
+    .next_ms = memory_next_ms,
+    .oldest_ms = memory_oldest_ms,
+    .waiting = memory_waiting,
+    .counts = memory_counts,
+};
+
+struct bb_store *bb_store_memory_new(const struct bb_store_memory_config *config) {
+    struct memory *m = bb_mem_zalloc(config->mem, sizeof *m);
+    if (!m)
+        return NULL;
+    m->store.vtable = &vtable;
+    m->config = *config;
+    pthread_mutex_init(&m->lock, NULL);
+    return &m->store;
+}
