@@ -16,7 +16,17 @@ struct bb_http_config {
     bool http2;
     bool allow_http;
     bool allow_private;
+    bool pins_names; /* the caller looks names up and gives addresses; libcurl's cache keeps them */
+
+    /* NULL, or told before one of libcurl's descriptors is closed */
+    void (*closes)(void *user, int fd);
+    void *closes_user;
 };
+
+/* A URL as libcurl has parsed it, and what its cache of names knows: kept between attempts. */
+struct bb_http_target;
+struct bb_http_target *bb_http_target_new(const bb_allocator *mem, const struct bb_url *url);
+void bb_http_target_free(struct bb_http_target *target); /* NULL is fine */
 
 enum {
     BB_HTTP_BODY_MAX = 64 * 1024,   /* read of an answer; the rest is not waited for */
@@ -27,7 +37,12 @@ enum {
 struct bb_transfer {
     const struct bb_request *request; /* stays until the transfer is over */
     long timeout_ms;
+    long connect_timeout_ms; /* 0: the configuration's */
     void *owner;
+    struct bb_http_target *target; /* of the request's URL; NULL: none is kept. Stays, too */
+    bool is_signed_url;            /* the request's URL is not the target's: query differs */
+    const char *addresses;         /* "192.0.2.1,[2001:db8::1]"; NULL: libcurl looks them up */
+    uint64_t addresses_version;
 
     bb_failure failure; /* 0: there is an answer */
     char failure_text[256];
@@ -39,9 +54,11 @@ struct bb_transfer {
     int64_t dns_us, connect_us, tls_us, first_byte_us, total_us;
 
     /* the driver's own */
-    struct bb_transfer *next;
+    struct bb_transfer *next, *previous;
+    void *shard;
     void *easy;
-    void *header_list;
+    void *header_list; /* one block */
+    void *resolve_list;
     const struct bb_http_config *config;
     int requests; /* begun on the wire: a second one is stopped */
     size_t header_bytes;

@@ -6,6 +6,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "delivery/address.h"
 
@@ -74,6 +75,13 @@ static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_soc
     return made;
 }
 
+/* Of a connection that may have outlived its transfer. */
+static int on_close(void *user, curl_socket_t fd) {
+    const struct bb_http_config *config = user;
+    config->closes(config->closes_user, fd);
+    return close(fd);
+}
+
 /* ---- set-up ---- */
 
 #define SET(option, value) ok = curl_easy_setopt(easy, option, value) == CURLE_OK && ok
@@ -102,6 +110,12 @@ static bool set_connection(const struct bb_http_config *config, CURL *easy) {
         (long)(config->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
     SET(CURLOPT_PROTOCOLS_STR, config->allow_http ? "http,https" : "https");
     SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    if (config->closes) {
+        SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+        SET(CURLOPT_CLOSESOCKETDATA, config);
+    }
+    if (config->pins_names) /* its pruning looks at every name for each request */
+        SET(CURLOPT_DNS_CACHE_TIMEOUT, -1L);
     return ok;
 }
 
@@ -127,36 +141,58 @@ CURL *bb_transfer_new_handle(const struct bb_http_config *config) {
     return NULL;
 }
 
-static bool add_header(struct curl_slist **list, const bb_allocator *mem, const char *name,
-                       const char *value) {
-    size_t n = strlen(name), length = strlen(value);
-    char *line = bb_mem_alloc(mem, n + 2 + length + 1);
-    if (!line)
-        return false;
-    memcpy(line, name, n);
-    memcpy(line + n, ": ", 2);
-    memcpy(line + n + 2, value, length + 1);
-    struct curl_slist *longer = curl_slist_append(*list, line);
-    bb_mem_free(mem, line);
-    if (longer)
-        *list = longer;
-    return longer != NULL;
-}
-
+/* libcurl only reads the list, so it lies in one block: the nodes, then their texts. */
 static bool make_headers(struct bb_transfer *transfer) {
     const struct bb_request *request = transfer->request;
-    struct curl_slist *list = NULL;
-    bool ok = true;
-    for (size_t i = 0; ok && i < request->header_count; i++)
-        ok = add_header(&list, transfer->config->mem, request->headers[i].name,
-                        request->headers[i].value);
-    transfer->header_list = list;
-    return ok;
+    size_t count = request->header_count, size = count * sizeof(struct curl_slist);
+    for (size_t i = 0; i < count; i++)
+        size += strlen(request->headers[i].name) + 2 + strlen(request->headers[i].value) + 1;
+    struct curl_slist *nodes = bb_mem_alloc(transfer->config->mem, size);
+    if (!nodes)
+        return false;
+    char *text = (char *)(nodes + count);
+    for (size_t i = 0; i < count; i++) {
+        const struct bb_request_header *header = &request->headers[i];
+        nodes[i] = (struct curl_slist){.data = text, .next = i + 1 < count ? &nodes[i + 1] : NULL};
+        text = stpcpy(stpcpy(stpcpy(text, header->name), ": "), header->value) + 1;
+    }
+    transfer->header_list = nodes;
+    return true;
 }
 
 /* Path and query, as they stand at the end of the whole. */
 static const char *request_target(const struct bb_url *url) {
     return strchr(url->text + strlen(url->scheme) + strlen("://"), '/');
+}
+
+static bool set_url(const struct bb_transfer *transfer, CURL *easy) {
+    const struct bb_url *url = &transfer->request->url;
+    bool ok = true, is_parsed = transfer->target && !transfer->is_signed_url;
+    SET(CURLOPT_CURLU, is_parsed ? transfer->target->url : NULL);
+    if (!is_parsed)
+        SET(CURLOPT_URL, url->text);
+    /* libcurl 7.88 drops the query, and the token in it, when memory is short */
+    SET(CURLOPT_REQUEST_TARGET, *url->query ? request_target(url) : NULL);
+    return ok;
+}
+
+/* "host:port:addresses" for libcurl's cache of names, which keeps it until the next one; given only
+ * when the multi handle does not have this version yet. */
+static bool set_addresses(struct bb_transfer *transfer, CURL *easy) {
+    struct bb_http_target *target = transfer->target;
+    bool ok = true;
+    if (transfer->addresses && target && target->loaded_version != transfer->addresses_version) {
+        size_t size = strlen(target->place) + 1 + strlen(transfer->addresses) + 1;
+        char *line = bb_mem_alloc(transfer->config->mem, size);
+        if (!line)
+            return false;
+        snprintf(line, size, "%s:%s", target->place, transfer->addresses);
+        transfer->resolve_list = curl_slist_append(NULL, line);
+        bb_mem_free(transfer->config->mem, line);
+        ok = transfer->resolve_list != NULL;
+    }
+    SET(CURLOPT_RESOLVE, transfer->resolve_list);
+    return ok;
 }
 
 bool bb_transfer_arm(struct bb_transfer *transfer, const struct bb_http_config *config,
@@ -166,14 +202,13 @@ bool bb_transfer_arm(struct bb_transfer *transfer, const struct bb_http_config *
     transfer->easy = easy;
     bb_buf_init(&transfer->headers, config->mem, BB_HTTP_HEADERS_MAX);
     bb_buf_init(&transfer->body, config->mem, BB_HTTP_BODY_MAX);
-    bool ok = make_headers(transfer);
-    SET(CURLOPT_URL, request->url.text);
-    /* libcurl 7.88 drops the query, and the token in it, when memory is short */
-    SET(CURLOPT_REQUEST_TARGET, request_target(&request->url));
+    bool ok = make_headers(transfer) && set_url(transfer, easy) && set_addresses(transfer, easy);
     SET(CURLOPT_POSTFIELDS, request->body);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->length);
     SET(CURLOPT_HTTPHEADER, transfer->header_list);
     SET(CURLOPT_TIMEOUT_MS, transfer->timeout_ms);
+    if (transfer->connect_timeout_ms)
+        SET(CURLOPT_CONNECTTIMEOUT_MS, transfer->connect_timeout_ms);
     SET(CURLOPT_ERRORBUFFER, transfer->error);
     SET(CURLOPT_PRIVATE, transfer);
     SET(CURLOPT_HEADERDATA, transfer);
@@ -243,6 +278,13 @@ static void note_failure(struct bb_transfer *transfer, CURLcode result) {
     snprintf(transfer->failure_text, sizeof transfer->failure_text, "%s", words);
 }
 
+static void free_lists(struct bb_transfer *transfer) {
+    if (transfer->header_list)
+        bb_mem_free(transfer->config->mem, transfer->header_list);
+    curl_slist_free_all(transfer->resolve_list);
+    transfer->header_list = transfer->resolve_list = NULL;
+}
+
 void bb_transfer_settle(struct bb_transfer *transfer, CURL *easy, CURLcode result) {
     long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
@@ -256,13 +298,16 @@ void bb_transfer_settle(struct bb_transfer *transfer, CURL *easy, CURLcode resul
     else
         note_failure(transfer, result);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(transfer->header_list);
-    transfer->header_list = NULL;
+    if (transfer->resolve_list) {
+        curl_easy_setopt(easy, CURLOPT_RESOLVE, NULL);
+        if (transfer->is_sent)
+            transfer->target->loaded_version = transfer->addresses_version;
+    }
+    free_lists(transfer);
 }
 
 void bb_transfer_free(struct bb_transfer *transfer) {
-    curl_slist_free_all(transfer->header_list);
-    transfer->header_list = NULL;
+    free_lists(transfer);
     bb_buf_free(&transfer->headers);
     bb_buf_free(&transfer->body);
 }

@@ -6,6 +6,16 @@
 
 #include "driver/http.h"
 
+/* A parsed URL, and the version of its addresses that the multi handle has (0: none). */
+struct bb_http_target {
+    const bb_allocator *mem;
+    CURLU *url;
+    uint64_t loaded_version;
+    uint64_t loaded_in; /* which multi handle that was */
+    uint32_t hash;      /* of the host's name */
+    char *place;        /* "host:port" */
+};
+
 /* A handle with everything set that all transfers share. NULL: no memory. */
 CURL *bb_transfer_new_handle(const struct bb_http_config *config);
 

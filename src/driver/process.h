@@ -1,0 +1,11 @@
+/* What becomes of a process: it may be a child of fork() suddenly. */
+#ifndef BB_DRIVER_PROCESS_H
+#define BB_DRIVER_PROCESS_H
+
+/* How many forks lie between the process that called this first and this one. Any thread. */
+unsigned bb_process_forks(void);
+
+/* Blocks every signal of the calling thread. */
+void bb_process_block_signals(void);
+
+#endif
