@@ -28,8 +28,10 @@ int bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings, co
 }
 
 void bb_batch_free(struct bb_batch *batch) {
-    for (struct bb_rendering *r = batch->renderings; r; r = r->next)
+    for (struct bb_rendering *r = batch->renderings; r; r = r->next) {
         bb_buf_free(&r->body);
+        bb_hook_release(r->like);
+    }
     bb_arena_free(&batch->arena);
 }
 
@@ -56,14 +58,14 @@ static struct bb_message *message_in(struct bb_batch *batch, bb_language languag
     return *message;
 }
 
-static int make_rendering(struct bb_batch *batch, const struct bb_hook *hook,
+static int make_rendering(struct bb_batch *batch, struct bb_hook *hook,
                           const struct bb_rendering **rendering, bb_error *error) {
     const struct bb_endpoint *endpoint = bb_hook_endpoint(hook);
     struct bb_message *message = message_in(batch, hook->webhook.language);
     struct bb_rendering *made = bb_arena_zalloc(&batch->arena, sizeof *made);
     if (!message || !made || (!endpoint->is_data && !bb_message_complete(message, &batch->arena)))
         return bb_fail_memory(error);
-    made->like = &hook->webhook;
+    made->like = bb_hook_retain(hook);
     bb_buf_init(&made->body, &batch->settings->mem, endpoint->body_max);
     made->next = batch->renderings;
     batch->renderings = made;
@@ -73,16 +75,17 @@ static int make_rendering(struct bb_batch *batch, const struct bb_hook *hook,
     batch->renderings = made->next;
     bool no_memory = made->body.no_memory;
     bb_buf_free(&made->body);
+    bb_hook_release(hook);
     if (no_memory)
         return bb_fail_memory(error);
     return bb_webhook_fail(error, BB_ERR_TOO_LARGE, &hook->webhook,
                            "the event does not fit into a request");
 }
 
-int bb_batch_render(struct bb_batch *batch, const struct bb_hook *hook,
+int bb_batch_render(struct bb_batch *batch, struct bb_hook *hook,
                     const struct bb_rendering **rendering, bb_error *error) {
     for (struct bb_rendering *r = batch->renderings; r; r = r->next) {
-        if (is_alike(r->like, &hook->webhook)) {
+        if (is_alike(&r->like->webhook, &hook->webhook)) {
             *rendering = r;
             return BB_OK;
         }

@@ -11,7 +11,7 @@
 
 struct bb_rendering {
     struct bb_rendering *next;
-    const bb_webhook *like; /* the first webhook that it was made for */
+    struct bb_hook *like; /* the first that it was made for, retained */
     struct bb_buf body;
     struct bb_cuts cuts;
 };
@@ -32,9 +32,9 @@ int bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings, co
                   const char *new_id, int64_t now_ms, bb_error *error);
 void bb_batch_free(struct bb_batch *batch);
 
-/* The rendering for the hook's webhook; lives as long as the batch, and the hook
- * must, too. BB_ERR_TOO_LARGE, BB_ERR_NO_MEMORY. */
-int bb_batch_render(struct bb_batch *batch, const struct bb_hook *hook,
+/* The rendering for the hook's webhook; lives as long as the batch. BB_ERR_TOO_LARGE,
+ * BB_ERR_NO_MEMORY. */
+int bb_batch_render(struct bb_batch *batch, struct bb_hook *hook,
                     const struct bb_rendering **rendering, bb_error *error);
 
 /* Makes the request of one attempt; its body is the rendering's unless signing

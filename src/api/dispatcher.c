@@ -1,16 +1,79 @@
 #include "api/dispatcher.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-#include "api/standing.h"
+#include "api/courier.h"
 #include "base/digest.h"
+#include "driver/clock.h"
+#include "driver/process.h"
+#include "driver/store_memory.h"
+
+/* ---- time and ids ---- */
+
+int64_t bb_dispatcher_ticks(struct bb_dispatcher *d) {
+    struct bb_ticks *ticks = &d->ticks;
+    if (!d->settings.has_own_clock)
+        return bb_clock_monotonic_ms();
+    pthread_mutex_lock(&ticks->lock);
+    int64_t now_ms = bb_settings_now_ms(&d->settings);
+    if (now_ms < ticks->last_ms) /* set back: this moment lasts, and time goes on from it */
+        ticks->offset_ms += ticks->last_ms - now_ms;
+    ticks->last_ms = now_ms;
+    now_ms += ticks->offset_ms;
+    pthread_mutex_unlock(&ticks->lock);
+    return now_ms;
+}
+
+static char *write_hex(char *out, unsigned long long number) {
+    char digits[2 * sizeof number];
+    size_t n = 0;
+    do {
+        digits[n++] = "0123456789abcdef"[number & 15];
+    } while (number >>= 4);
+    while (n > 0)
+        *out++ = digits[--n];
+    return out;
+}
+
+void bb_dispatcher_new_id(struct bb_dispatcher *d, char out[80]) {
+    char *at = stpcpy(stpcpy(out, "evt_"), d->id_prefix);
+    *at++ = '_';
+    *write_hex(at, atomic_fetch_add(&d->events, 1)) = '\0';
+}
 
 /* ---- life ---- */
+
+int bb_dispatcher_check(const struct bb_dispatcher *d, bb_error *error) {
+    if (!d)
+        return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher is NULL");
+    if (d->forks != bb_process_forks())
+        return bb_fail(error, BB_ERR_FORKED,
+                       "the dispatcher belongs to the parent process: make another one");
+    return BB_OK;
+}
 
 static bool keep(struct bb_arena *arena, const char **text) {
     if (*text)
         *text = bb_arena_copy(arena, *text, strlen(*text));
     return !arena->failed;
+}
+
+/* What the options point to is the caller's. */
+static bool keep_options(struct bb_dispatcher *d) {
+    bb_background_options *background = &d->settings.background;
+    size_t size = background->retry_delay_count * sizeof *background->retry_delays_ms;
+    uint32_t *delays = bb_arena_alloc(&d->arena, size);
+    if (!delays)
+        return false;
+    memcpy(delays, background->retry_delays_ms, size);
+    background->retry_delays_ms = delays;
+    d->settings.options.allocator = NULL; /* `mem` and `background` are the copies */
+    d->settings.options.background = NULL;
+    return keep(&d->arena, &d->settings.options.ca_file) &&
+           keep(&d->arena, &d->settings.options.user_agent) &&
+           keep(&d->arena, &background->dns_servers);
 }
 
 static bool make_id_prefix(struct bb_dispatcher *d) {
@@ -20,11 +83,9 @@ static bool make_id_prefix(struct bb_dispatcher *d) {
     return is_random;
 }
 
-static bool build(struct bb_dispatcher *d) {
-    bb_options *options = &d->settings.options;
-    if (!keep(&d->arena, &options->ca_file) || !keep(&d->arena, &options->user_agent))
-        return false;
-    struct bb_http_config config = {
+struct bb_http_config bb_dispatcher_http(const struct bb_dispatcher *d) {
+    const bb_options *options = &d->settings.options;
+    return (struct bb_http_config){
         .mem = &d->settings.mem,
         .ca_file = options->ca_file,
         .max_parallel = (long)options->max_parallel,
@@ -33,9 +94,83 @@ static bool build(struct bb_dispatcher *d) {
         .allow_http = d->settings.policy.allow_http,
         .allow_private = d->settings.policy.allow_private,
     };
+}
+
+static void count_drop(void *user, void *owner) {
+    struct bb_dispatcher *d = user;
+    struct bb_standing *standing = owner;
+    atomic_fetch_add(&standing->dropped, 1);
+    atomic_fetch_add(&d->dropped, 1);
+}
+
+static bool open_store(struct bb_dispatcher *d) {
+    const bb_background_options *background = &d->settings.background;
+    struct bb_store_memory_config config = {
+        .mem = &d->settings.mem,
+        .max_deliveries = background->max_waiting,
+        .max_bytes = background->max_waiting_bytes,
+        .drops_oldest = background->when_full == BB_FULL_DROP_OLDEST,
+        .dropped = count_drop,
+        .dropped_user = d,
+    };
+    d->store = bb_store_memory_new(&config);
+    return d->store != NULL;
+}
+
+static void set_rules(struct bb_dispatcher *d) {
+    const bb_background_options *background = &d->settings.background;
+    d->schedule = (struct bb_retry_schedule){
+        .delays_ms = background->retry_delays_ms,
+        .delay_count = background->retry_delay_count,
+        .has_jitter = !background->no_jitter,
+    };
+    d->rules = (struct bb_flow_rules){
+        .breaker = {.failures = background->breaker_failures,
+                    .percent = background->breaker_percent,
+                    .open_ms = background->breaker_open_ms,
+                    .open_max_ms = background->breaker_open_max_ms},
+        .disable_after_ms = INT64_C(1000) * background->disable_after_s,
+        .disable_failures = background->breaker_failures,
+    };
+    d->scheduler = (struct bb_scheduler){
+        .limits = {.max_in_flight = background->max_in_flight,
+                   .slow_after_ms = background->slow_after_ms},
+        .store = d->store,
+    };
+}
+
+static void move_standing(void *user, struct bb_hook *old, struct bb_hook *hook) {
+    bb_standing_move(user, old, hook);
+}
+
+static bool build(struct bb_dispatcher *d) {
+    if (!keep_options(d) || !make_id_prefix(d) || !open_store(d))
+        return false;
+    struct bb_http_config config = bb_dispatcher_http(d);
+    set_rules(d);
     d->http = bb_http_new(&config);
     d->registry = bb_registry_new(&d->settings.mem);
+    if (d->registry)
+        bb_registry_watch(d->registry, move_standing, d);
     return d->http && d->registry;
+}
+
+static void init_locks(struct bb_dispatcher *d) {
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&d->driven, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_mutex_init(&d->drive_lock, NULL);
+    pthread_mutex_init(&d->ticks.lock, NULL);
+}
+
+static void destroy_locks(struct bb_dispatcher *d) {
+    pthread_mutex_destroy(&d->ticks.lock);
+    pthread_mutex_destroy(&d->drive_lock);
+    pthread_mutex_destroy(&d->lock);
+    pthread_cond_destroy(&d->driven);
 }
 
 int bb_dispatcher_new(const bb_options *options, bb_dispatcher **dispatcher, bb_error *error) {
@@ -54,11 +189,10 @@ int bb_dispatcher_new(const bb_options *options, bb_dispatcher **dispatcher, bb_
         return bb_fail_memory(error);
     }
     d->settings = settings;
-    d->settings.options.allocator = NULL; /* the caller's: `mem` is the copy */
+    d->forks = bb_process_forks();
     bb_arena_init(&d->arena, &d->settings.mem);
-    pthread_mutex_init(&d->standing_lock, NULL);
-    atomic_init(&d->events, 0);
-    if (!make_id_prefix(d) || !build(d)) {
+    init_locks(d);
+    if (!build(d)) {
         bb_dispatcher_free(d);
         return bb_fail_memory(error);
     }
@@ -66,16 +200,24 @@ int bb_dispatcher_new(const bb_options *options, bb_dispatcher **dispatcher, bb_
     return BB_OK;
 }
 
-void bb_dispatcher_free(bb_dispatcher *d) {
-    if (!d)
-        return;
+int bb_dispatcher_free(bb_dispatcher *d) {
+    int code = d ? bb_dispatcher_check(d, NULL) : BB_OK;
+    if (d && code == BB_OK)
+        code = bb_drive_end(d, NULL);
+    if (!d || code)
+        return code;
     bb_allocator mem = d->settings.mem;
     bb_http_free(d->http);
+    while (d->standings)
+        bb_standing_detach(d, d->standings);
     bb_registry_free(d->registry);
-    pthread_mutex_destroy(&d->standing_lock);
+    if (d->store)
+        d->store->vtable->free(d->store);
+    destroy_locks(d);
     bb_arena_free(&d->arena);
     bb_mem_free(&mem, d);
     bb_http_global_stop();
+    return BB_OK;
 }
 
 /* ---- webhooks ---- */
@@ -85,14 +227,17 @@ typedef int registry_change(struct bb_registry *registry, struct bb_hook *hook, 
 static int change(bb_dispatcher *d, const bb_webhook *webhook, registry_change *apply,
                   bb_error *error) {
     struct bb_hook *hook;
-    if (!d)
-        return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher is NULL");
-    int code = bb_hook_new(&d->settings.mem, &d->settings.policy, webhook, &hook, error);
+    int code = bb_dispatcher_check(d, error);
+    if (code)
+        return code;
+    code = bb_hook_new(&d->settings.mem, &d->settings.policy, webhook, &hook, error);
     if (code)
         return code;
     code = apply(d->registry, hook, error);
     if (code)
         bb_hook_release(hook);
+    else
+        bb_courier_wake(d);
     return code;
 }
 
@@ -107,7 +252,12 @@ int bb_dispatcher_replace(bb_dispatcher *dispatcher, const bb_webhook *webhook, 
 int bb_dispatcher_remove(bb_dispatcher *dispatcher, const char *id, bb_error *error) {
     if (!dispatcher || !id)
         return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher or id is NULL");
-    return bb_registry_remove(dispatcher->registry, id, error);
+    int code = bb_dispatcher_check(dispatcher, error);
+    if (code == BB_OK)
+        code = bb_registry_remove(dispatcher->registry, id, error);
+    if (code == BB_OK)
+        bb_courier_wake(dispatcher);
+    return code;
 }
 
 size_t bb_dispatcher_count(const bb_dispatcher *dispatcher) {
@@ -144,7 +294,7 @@ int bb_dispatcher_status(bb_dispatcher *dispatcher, const char *id, bb_webhook_s
     int code = find(dispatcher, id, &hook, error);
     if (code)
         return code;
-    bb_standing_read(dispatcher, hook, bb_settings_now_ms(&dispatcher->settings), &own);
+    bb_standing_read(dispatcher, hook, &own);
     bb_hook_release(hook);
     return bb_struct_write(status, &own, sizeof own, "status", error);
 }
@@ -155,6 +305,7 @@ int bb_dispatcher_resume(bb_dispatcher *dispatcher, const char *id, bb_error *er
     if (code)
         return code;
     bb_standing_clear(dispatcher, hook);
+    bb_courier_wake(dispatcher);
     bb_hook_release(hook);
     return BB_OK;
 }

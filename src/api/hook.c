@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/arena.h"
+#include "api/standing.h"
 #include "event/webhook.h"
 
 /* The one block that is kept; the texts of both arguments are copied. */
@@ -59,6 +59,7 @@ struct bb_hook *bb_hook_retain(struct bb_hook *hook) {
 void bb_hook_release(struct bb_hook *hook) {
     if (!hook || atomic_fetch_sub_explicit(&hook->references, 1, memory_order_acq_rel) != 1)
         return;
-    bb_mem_free(hook->mem, hook->reason);
+    bb_standing_release(hook->standing);
+    bb_http_target_free(hook->parsed);
     bb_mem_free(hook->mem, hook);
 }

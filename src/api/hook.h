@@ -1,4 +1,4 @@
-/* A webhook as a dispatcher keeps it: counted, and unchanging but for its standing. */
+/* A webhook as a dispatcher keeps it: counted, and unchanging. */
 #ifndef BB_API_HOOK_H
 #define BB_API_HOOK_H
 
@@ -6,6 +6,9 @@
 #include <stdatomic.h>
 
 #include "api/settings.h"
+
+struct bb_standing;
+struct bb_http_target;
 
 /*
  * One block with all its texts, because there may be many: whatever can be made
@@ -17,12 +20,10 @@ struct bb_hook {
     const bb_allocator *mem;
     uint64_t serial; /* in the order in which webhooks were added */
 
-    /* what answers have said; under the dispatcher's standing lock */
-    int64_t paused_until_ms;
-    char *reason; /* from the dispatcher's allocator, or NULL */
-    bool is_disabled;
-
+    _Atomic(struct bb_standing *) standing; /* counted, set once; NULL: nothing is known of it */
+    struct bb_http_target *parsed; /* `target`, kept between attempts: the driving thread's */
     atomic_uint references;
+    bool is_gone; /* removed or replaced: nothing new is known of it. Under the dispatcher's lock */
     alignas(const char *) char texts[];
 };
 

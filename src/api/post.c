@@ -1,9 +1,7 @@
 /* The front door: one event, one attempt to every webhook that wants it, judged. */
 #include "api/post.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "api/batch.h"
 #include "api/report.h"
@@ -15,6 +13,7 @@
 
 struct delivery {
     struct bb_hook *hook;
+    struct bb_standing *standing; /* while it counts for the webhook's rates */
     const struct bb_rendering *rendering;
     struct bb_report_row *row;
     struct bb_request request;
@@ -54,7 +53,7 @@ static void judge(struct post *post, struct delivery *delivery, const bb_respons
     bb_arena_free(&scratch);
     if (post->mode->only && outcome->verdict == BB_DELIVERED)
         bb_standing_clear(d, delivery->hook); /* before what this answer asks for */
-    bb_standing_note(d, delivery->hook, outcome, exchange.now_ms);
+    bb_standing_note(d, delivery->hook, outcome);
 }
 
 static void log_outcome(const struct post *post, const struct delivery *delivery) {
@@ -97,6 +96,7 @@ static void finish(struct post *post, struct delivery *delivery) {
     response.body_length = transfer->body.length;
     response.request = &delivery->request;
     judge(post, delivery, &response);
+    bb_standing_end_post(post->dispatcher, delivery->standing, transfer->is_sent);
     fill_in_times(delivery);
     log_outcome(post, delivery);
     bb_transfer_free(transfer);
@@ -120,8 +120,10 @@ static bool send_request(struct post *post, struct delivery *delivery, int64_t l
     };
     if (bb_batch_request(&post->batch, delivery->hook, delivery->rendering, &signing,
                          &delivery->request, NULL) == BB_OK &&
-        bb_session_start(post->session, &delivery->transfer))
+        bb_session_start(post->session, &delivery->transfer)) {
+        delivery->standing = bb_standing_begin_post(post->dispatcher, delivery->hook);
         return true;
+    }
     bb_arena_free(&delivery->request.arena);
     return false;
 }
@@ -132,16 +134,14 @@ static void begin(struct post *post, struct delivery *delivery) {
     delivery->row->face.attempt = 1;
     if (!delivery->rendering)
         return; /* its outcome is known: it does not fit into a request */
-    if (!post->mode->only &&
-        bb_standing_forbids(d, delivery->hook, bb_settings_now_ms(&d->settings),
-                            &delivery->row->outcome))
+    if (!post->mode->only && bb_standing_forbids(d, delivery->hook, &delivery->row->outcome))
         log_outcome(post, delivery);
     else if (left_ms <= 0)
         not_started(post, delivery, "the time of the whole post was over");
-    else if (send_request(post, delivery, left_ms))
-        post->running++;
-    else
+    else if (!send_request(post, delivery, left_ms))
         not_started(post, delivery, "out of memory");
+    else
+        post->running++;
 }
 
 /* ---- all of them ---- */
@@ -208,9 +208,7 @@ static int find_hooks(struct post *post, bb_error *error) {
 static int prepare(struct post *post, const bb_event *event, bb_error *error) {
     struct bb_dispatcher *d = post->dispatcher;
     const bb_allocator *mem = &d->settings.mem;
-    /* the process id, because a fork copies prefix and number */
-    snprintf(post->new_id, sizeof post->new_id, "evt_%s_%lx_%llx", d->id_prefix, (long)getpid(),
-             atomic_fetch_add(&d->events, 1));
+    bb_dispatcher_new_id(d, post->new_id);
     int code = bb_batch_init(&post->batch, &d->settings, event, post->new_id,
                              bb_settings_now_ms(&d->settings), error);
     if (code == BB_OK)
@@ -252,10 +250,10 @@ int bb_webhook_post(bb_dispatcher *dispatcher, const bb_event *event,
                     const bb_post_options *options, bb_report **report, bb_error *error) {
     if (report)
         *report = NULL;
-    if (!dispatcher)
-        return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher is NULL");
     bb_post_options own = BB_POST_OPTIONS_INIT;
-    int code = options ? bb_struct_read(&own, sizeof own, options, "post options", error) : BB_OK;
+    int code = bb_dispatcher_check(dispatcher, error);
+    if (code == BB_OK && options)
+        code = bb_struct_read(&own, sizeof own, options, "post options", error);
     if (code)
         return code;
     uint32_t usual = dispatcher->settings.options.post_timeout_ms;

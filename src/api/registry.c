@@ -24,6 +24,8 @@ struct bb_registry {
     struct entry *by_id; /* in the order in which they were added */
     struct bb_index *index;
     uint64_t next_serial;
+    bb_registry_moved *moved; /* NULL: nobody is told */
+    void *moved_user;
 };
 
 /* ---- lists ---- */
@@ -84,6 +86,17 @@ struct bb_registry *bb_registry_new(const bb_allocator *mem) {
     return registry;
 }
 
+void bb_registry_watch(struct bb_registry *registry, bb_registry_moved *moved, void *user) {
+    registry->moved = moved;
+    registry->moved_user = user;
+}
+
+static void tell_moved(const struct bb_registry *registry, struct bb_hook *old,
+                       struct bb_hook *hook) {
+    if (registry->moved)
+        registry->moved(registry->moved_user, old, hook);
+}
+
 static void drop_entry(struct bb_registry *registry, struct entry *entry) {
     const bb_allocator *mem = registry->mem;
     HASH_DEL(registry->by_id, entry);
@@ -126,6 +139,7 @@ static bool insert(struct bb_registry *registry, struct bb_hook *hook) {
 
 static void remove_entry(struct bb_registry *registry, struct entry *entry) {
     bb_index_remove(registry->index, entry->hook->webhook.project_id, &entry->member);
+    tell_moved(registry, entry->hook, NULL);
     drop_entry(registry, entry);
 }
 
@@ -158,6 +172,7 @@ static int exchange(struct bb_registry *registry, struct entry *entry, struct bb
     hook->serial = old->serial;
     entry->hook = hook;
     entry->hh.key = hook->webhook.id;
+    tell_moved(registry, old, hook);
     bb_hook_release(old);
     return BB_OK;
 }

@@ -20,6 +20,11 @@ void bb_hooks_free(struct bb_hooks *hooks);
 struct bb_registry *bb_registry_new(const bb_allocator *mem);
 void bb_registry_free(struct bb_registry *registry);
 
+/* Called under the registry's lock when `hook` has taken the place of `old`, or (NULL) old was
+ * removed: changes of one webhook are told in the order in which they were made. */
+typedef void bb_registry_moved(void *user, struct bb_hook *old, struct bb_hook *hook);
+void bb_registry_watch(struct bb_registry *registry, bb_registry_moved *moved, void *user);
+
 /* Both take over the caller's reference when they succeed. BB_ERR_EXISTS,
  * BB_ERR_NOT_FOUND, BB_ERR_NO_MEMORY. */
 int bb_registry_add(struct bb_registry *registry, struct bb_hook *hook, bb_error *error);

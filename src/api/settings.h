@@ -8,8 +8,10 @@
 
 struct bb_settings {
     bb_allocator mem;
-    bb_options options; /* defaults filled in; texts still the caller's */
+    bb_options options;               /* defaults filled in; texts still the caller's */
+    bb_background_options background; /* likewise */
     struct bb_policy policy;
+    bool has_own_clock; /* the host's */
 };
 
 /* `options` may be NULL. */

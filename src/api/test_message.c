@@ -29,10 +29,13 @@ int bb_webhook_test(bb_dispatcher *dispatcher, const char *id, bb_report **repor
         *report = NULL;
     if (!dispatcher || !id)
         return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher or id is NULL");
+    int code = bb_dispatcher_check(dispatcher, error);
+    if (code)
+        return code;
     struct bb_hook *hook = bb_registry_find(dispatcher->registry, id);
     if (!hook)
         return bb_registry_missing(id, error);
-    int code = post_test(dispatcher, hook, report, error);
+    code = post_test(dispatcher, hook, report, error);
     bb_hook_release(hook);
     return code;
 }

@@ -13,7 +13,9 @@ BEGIN {
     home["^utf8proc[.]h$"] = "^base/text[a-z0-9_]*$"
     home["^curl/"] = "^(base/url|driver/http[a-z0-9_]*)$"
     home["^ares[a-z_]*[.]h$"] = "^driver/resolver[a-z0-9_]*$"
-    home["^ut(hash|list|array)[.]h$"] = "^(event/filter|api/registry)$"
+    home["^uthash[.]h$"] = "^(event/filter|api/registry|driver/store_memory_rows)$"
+    home["^utlist[.]h$"] = "^(event/filter|driver/(store_memory[a-z_]*|http_engine)|" \
+                           "api/(standing|batches|flight))$"
 
     # The C library's; arpa/inet.h for the notation of addresses.
     pure = "^((assert|ctype|errno|float|inttypes|limits|locale|math|stdalign|stdarg|stdatomic|" \

@@ -173,11 +173,15 @@ static void no_public_struct_ends_in_padding(void **state) {
     ENDS_WITH(bb_task, skipped_reason);
     ENDS_WITH(bb_mention, reserved);
     ENDS_WITH(bb_event, mention_count);
-    ENDS_WITH(bb_webhook, dingtalk_action_card);
-    ENDS_WITH(bb_options, reserved);
+    ENDS_WITH(bb_webhook, max_attempts);
+    ENDS_WITH(bb_options, background);
+    ENDS_WITH(bb_background_options, reserved);
+    ENDS_WITH(bb_enqueue_options, reserved);
+    ENDS_WITH(bb_notice, reserved);
+    ENDS_WITH(bb_stats, latency);
     ENDS_WITH(bb_outcome, text);
     ENDS_WITH(bb_attempt_report, reserved);
-    ENDS_WITH(bb_webhook_status, reason);
+    ENDS_WITH(bb_webhook_status, probe_ms);
     ENDS_WITH(bb_post_options, reserved);
     ENDS_WITH(bb_attempt, delivery_id);
     ENDS_WITH(bb_response, request);

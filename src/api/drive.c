@@ -1,0 +1,254 @@
+/* Who drives the courier, and for how long. */
+#include <limits.h>
+#include <time.h>
+
+#include "api/courier.h"
+#include "driver/clock.h"
+#include "driver/process.h"
+
+/* ---- the right to drive, under drive_lock */
+
+static int busy(const struct bb_dispatcher *d, bb_error *error) {
+    bool is_own = pthread_equal(d->driver, pthread_self());
+    return bb_fail(error, BB_ERR_BUSY,
+                   is_own ? "this cannot be called from a callback"
+                          : "another thread drives this dispatcher");
+}
+
+/* Made once, by whoever is first; stays for the dispatcher's life. */
+static struct bb_courier *courier_of(struct bb_dispatcher *d) {
+    if (!d->courier)
+        d->courier = bb_courier_new(d);
+    return d->courier;
+}
+
+static int claim(struct bb_dispatcher *d, bb_error *error) {
+    if (d->is_driving)
+        return busy(d, error);
+    if (!courier_of(d))
+        return bb_fail(error, BB_ERR_SYSTEM, "out of memory, or of file descriptors");
+    d->is_driving = true;
+    d->driver = pthread_self();
+    return BB_OK;
+}
+
+static int begin_driving(struct bb_dispatcher *d, bb_error *error) {
+    int code = bb_dispatcher_check(d, error);
+    if (code)
+        return code;
+    pthread_mutex_lock(&d->drive_lock);
+    code = claim(d, error);
+    pthread_mutex_unlock(&d->drive_lock);
+    return code;
+}
+
+static void end_driving(struct bb_dispatcher *d) {
+    pthread_mutex_lock(&d->drive_lock);
+    d->is_driving = false;
+    pthread_mutex_unlock(&d->drive_lock);
+}
+
+static bool is_idle(struct bb_dispatcher *d) {
+    int64_t now_ms = bb_dispatcher_ticks(d);
+    pthread_mutex_lock(&d->lock);
+    bool idle = bb_scheduler_is_idle(&d->scheduler, now_ms);
+    pthread_mutex_unlock(&d->lock);
+    return idle;
+}
+
+/* What is under way ends, by itself or by force; nothing new begins. */
+static void drain(struct bb_dispatcher *d, int64_t end_ms) {
+    int64_t left;
+    while (d->courier->flights && (left = end_ms - bb_clock_monotonic_ms()) > 0)
+        bb_courier_turn(d->courier, left, false);
+    bb_courier_abandon(d->courier);
+    bb_courier_turn(d->courier, 0, false);
+}
+
+static size_t waiting_in(struct bb_dispatcher *d) {
+    return (size_t)d->store->vtable->counts(d->store).waiting;
+}
+
+/* ---- the library's own thread */
+
+/* What the thread is to do next: false when it is to end. */
+static bool take_orders(struct bb_dispatcher *d, uint64_t *flush) {
+    pthread_mutex_lock(&d->drive_lock);
+    bool goes_on = !d->is_stopping;
+    *flush = d->flush_asked;
+    pthread_mutex_unlock(&d->drive_lock);
+    return goes_on;
+}
+
+static void answer_flush(struct bb_dispatcher *d, uint64_t flush) {
+    pthread_mutex_lock(&d->drive_lock);
+    d->flush_done = flush;
+    pthread_cond_broadcast(&d->driven);
+    pthread_mutex_unlock(&d->drive_lock);
+}
+
+static void *thread_main(void *user) {
+    struct bb_dispatcher *d = user;
+    uint64_t flush, answered = 0;
+    bb_process_block_signals();
+    pthread_mutex_lock(&d->drive_lock);
+    d->driver = pthread_self();
+    pthread_mutex_unlock(&d->drive_lock);
+    while (take_orders(d, &flush)) {
+        bool is_asked = flush != answered;
+        bb_courier_turn(d->courier, is_asked && is_idle(d) ? 0 : -1, true);
+        if (is_asked && is_idle(d)) {
+            answer_flush(d, flush);
+            answered = flush;
+        }
+    }
+    drain(d, d->stop_ms);
+    return NULL;
+}
+
+int bb_dispatcher_start(bb_dispatcher *d, bb_error *error) {
+    int code = begin_driving(d, error);
+    if (code)
+        return code;
+    pthread_mutex_lock(&d->drive_lock);
+    d->is_stopping = false;
+    d->has_thread = pthread_create(&d->driver, NULL, thread_main, d) == 0;
+    d->is_driving = d->has_thread;
+    if (!d->has_thread)
+        code = bb_fail(error, BB_ERR_SYSTEM, "a thread could not be started");
+    pthread_mutex_unlock(&d->drive_lock);
+    return code;
+}
+
+/* ---- stop */
+
+/* Whether there is a thread, which is told to end then. */
+static int tell_to_stop(struct bb_dispatcher *d, int64_t end_ms, bool *has_thread,
+                        bb_error *error) {
+    int code = BB_OK;
+    pthread_mutex_lock(&d->drive_lock);
+    *has_thread = d->has_thread;
+    if (d->has_thread && (d->is_stopping || pthread_equal(d->driver, pthread_self()))) {
+        code = busy(d, error);
+    } else if (d->has_thread) {
+        d->is_stopping = true;
+        d->stop_ms = end_ms;
+    } else {
+        code = claim(d, error);
+    }
+    pthread_mutex_unlock(&d->drive_lock);
+    return code;
+}
+
+static void join(struct bb_dispatcher *d) {
+    bb_courier_wake(d);
+    pthread_join(d->driver, NULL);
+    pthread_mutex_lock(&d->drive_lock);
+    d->has_thread = d->is_driving = d->is_stopping = false;
+    d->flush_done = d->flush_asked; /* nobody is left to wait for */
+    pthread_cond_broadcast(&d->driven);
+    pthread_mutex_unlock(&d->drive_lock);
+}
+
+int bb_dispatcher_stop(bb_dispatcher *d, uint32_t deadline_ms, size_t *waiting, bb_error *error) {
+    bool has_thread;
+    int code = bb_dispatcher_check(d, error);
+    if (code)
+        return code;
+    int64_t end_ms = bb_clock_monotonic_ms() + deadline_ms;
+    code = tell_to_stop(d, end_ms, &has_thread, error);
+    if (code)
+        return code;
+    if (has_thread) {
+        join(d);
+    } else {
+        drain(d, end_ms);
+        end_driving(d);
+    }
+    if (waiting)
+        *waiting = waiting_in(d);
+    return BB_OK;
+}
+
+/* ---- flush */
+
+static int late(uint32_t timeout_ms, bb_error *error) {
+    return bb_fail(error, BB_ERR_TIMEOUT, "not everything was delivered within %u ms", timeout_ms);
+}
+
+static int wait_for_thread(struct bb_dispatcher *d, uint32_t timeout_ms, bb_error *error) {
+    int64_t end_ms = bb_clock_monotonic_ms() + timeout_ms;
+    struct timespec end = {.tv_sec = (time_t)(end_ms / 1000),
+                           .tv_nsec = (long)(end_ms % 1000) * 1000000};
+    uint64_t mine = ++d->flush_asked;
+    int late_by = 0;
+    pthread_mutex_unlock(&d->drive_lock);
+    bb_courier_wake(d);
+    pthread_mutex_lock(&d->drive_lock);
+    while (d->flush_done < mine && late_by == 0)
+        late_by = pthread_cond_timedwait(&d->driven, &d->drive_lock, &end);
+    return d->flush_done >= mine ? BB_OK : late(timeout_ms, error);
+}
+
+static int drive_until_idle(struct bb_dispatcher *d, uint32_t timeout_ms, bb_error *error) {
+    int64_t end_ms = bb_clock_monotonic_ms() + timeout_ms, left;
+    bool idle;
+    while (!(idle = is_idle(d)) && (left = end_ms - bb_clock_monotonic_ms()) > 0)
+        bb_courier_turn(d->courier, left, true);
+    return idle ? BB_OK : late(timeout_ms, error);
+}
+
+int bb_dispatcher_flush(bb_dispatcher *d, uint32_t timeout_ms, bb_error *error) {
+    int code = bb_dispatcher_check(d, error);
+    if (code)
+        return code;
+    pthread_mutex_lock(&d->drive_lock);
+    bool has_thread = d->has_thread && !pthread_equal(d->driver, pthread_self());
+    code = has_thread ? wait_for_thread(d, timeout_ms, error) : claim(d, error);
+    pthread_mutex_unlock(&d->drive_lock);
+    if (has_thread || code)
+        return code;
+    code = drive_until_idle(d, timeout_ms, error);
+    end_driving(d);
+    return code;
+}
+
+/* ---- the host's loop */
+
+int bb_dispatcher_fd(bb_dispatcher *d) {
+    int code = bb_dispatcher_check(d, NULL);
+    if (code)
+        return code;
+    pthread_mutex_lock(&d->drive_lock);
+    struct bb_courier *courier = courier_of(d);
+    pthread_mutex_unlock(&d->drive_lock);
+    return courier ? bb_poller_fd(courier->poller) : BB_ERR_SYSTEM;
+}
+
+int bb_dispatcher_timeout_ms(bb_dispatcher *d) {
+    if (bb_dispatcher_check(d, NULL) != BB_OK || bb_dispatcher_fd(d) < 0)
+        return -1;
+    atomic_store(&d->courier->is_asleep, true);
+    return bb_courier_idle_ms(d->courier, true);
+}
+
+int bb_dispatcher_run(bb_dispatcher *d, bb_error *error) {
+    int code = begin_driving(d, error);
+    if (code)
+        return code;
+    bb_courier_turn(d->courier, 0, true);
+    end_driving(d);
+    return BB_OK;
+}
+
+/* ---- the end */
+
+int bb_drive_end(struct bb_dispatcher *d, bb_error *error) {
+    pthread_mutex_lock(&d->drive_lock);
+    bool is_needed = d->courier != NULL;
+    pthread_mutex_unlock(&d->drive_lock);
+    int code = is_needed ? bb_dispatcher_stop(d, 0, NULL, error) : BB_OK;
+    if (code == BB_OK)
+        bb_courier_free(d->courier);
+    return code;
+}

@@ -1,0 +1,272 @@
+/* One attempt: the name is looked up, the request made and sent, the answer judged. */
+#include <stdio.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "api/courier.h"
+#include "delivery/identity.h"
+#include "delivery/outcome.h"
+#include "driver/clock.h"
+#include "event/webhook.h"
+
+enum {
+    IDLE_FLIGHTS = 64,
+    NO_MEMORY_MS = 1000,  /* until the next try */
+    PARSED_TARGETS = 1024 /* that are kept while nothing is sent to them */
+};
+
+static const struct bb_settings *settings_of(const struct bb_courier_flight *flight) {
+    return &flight->courier->dispatcher->settings;
+}
+
+/* ---- the outcome */
+
+static void judge(struct bb_courier_flight *flight, const bb_response *response,
+                  bb_outcome *outcome) {
+    const struct bb_settings *settings = settings_of(flight);
+    struct bb_arena scratch;
+    struct bb_exchange exchange = {
+        .webhook = &flight->hook->webhook,
+        .host = response->request ? response->request->url.host : "",
+        .response = response,
+        .now_ms = bb_settings_now_ms(settings),
+    };
+    bb_arena_init(&scratch, &settings->mem);
+    bb_outcome_judge(&scratch, &exchange, outcome);
+    bb_arena_free(&scratch);
+}
+
+/* Nothing was sent. */
+static void fail(struct bb_courier_flight *flight, bb_failure failure, const char *why) {
+    bb_outcome outcome;
+    bb_response response = BB_RESPONSE_INIT;
+    response.failure = failure;
+    response.failure_text = why;
+    judge(flight, &response, &outcome);
+    bb_ending_of_flight(flight, &outcome);
+}
+
+static void fail_too_large(struct bb_courier_flight *flight, const bb_error *error) {
+    bb_outcome outcome = BB_OUTCOME_INIT;
+    outcome.verdict = BB_DEAD;
+    memcpy(outcome.text, error->text, sizeof outcome.text);
+    bb_ending_of_flight(flight, &outcome);
+}
+
+void bb_flight_finish(struct bb_courier_flight *flight) {
+    bb_outcome outcome;
+    const struct bb_transfer *transfer = &flight->transfer;
+    bb_response response = BB_RESPONSE_INIT;
+    if (flight->is_abandoned && !transfer->is_sent) {
+        bb_ending_put_off(flight, 0);
+        return;
+    }
+    response.http_status = transfer->status;
+    response.failure = transfer->failure;
+    response.failure_text =
+        flight->is_abandoned ? "the delivery was stopped" : transfer->failure_text;
+    response.headers = bb_buf_data(&transfer->headers);
+    response.body = bb_buf_data(&transfer->body);
+    response.body_length = transfer->body.length;
+    response.request = &flight->request;
+    judge(flight, &response, &outcome);
+    bb_ending_of_flight(flight, &outcome);
+}
+
+/* ---- send */
+
+static int make_request(struct bb_courier_flight *flight, bb_error *error) {
+    const struct bb_rendering *rendering;
+    struct bb_signing signing = {
+        .time_ms = bb_settings_now_ms(settings_of(flight)),
+        .delivery_id = flight->delivery_id,
+    };
+    int code = bb_batch_render(&flight->kept->batch, flight->hook, &rendering, error);
+    if (code)
+        return code;
+    return bb_batch_request(&flight->kept->batch, flight->hook, rendering, &signing,
+                            &flight->request, error);
+}
+
+static struct bb_http_target *target_of(struct bb_courier_flight *flight) {
+    struct bb_hook *hook = flight->hook;
+    struct bb_url url;
+    if (!hook->parsed && bb_url_split(&flight->request.arena, hook->target, &url)) {
+        hook->parsed = bb_http_target_new(&settings_of(flight)->mem, &url);
+        flight->courier->parsed_targets += hook->parsed != NULL;
+    }
+    return hook->parsed;
+}
+
+static int64_t left_of(int64_t limit_ms, int64_t used_ms) {
+    return limit_ms > used_ms ? limit_ms - used_ms : 1;
+}
+
+static void send_request(struct bb_courier_flight *flight, const struct bb_addresses *addresses) {
+    const bb_options *options = &settings_of(flight)->options;
+    bb_error error = BB_ERROR_INIT;
+    int64_t used_ms = bb_clock_monotonic_ms() - flight->began_ms;
+    int code = make_request(flight, &error);
+    if (code == BB_ERR_TOO_LARGE) {
+        fail_too_large(flight, &error);
+        return;
+    }
+    flight->transfer = (struct bb_transfer){
+        .request = &flight->request,
+        .timeout_ms = (long)left_of(options->timeout_ms, used_ms),
+        .connect_timeout_ms = (long)left_of(options->connect_timeout_ms, used_ms),
+        .owner = flight,
+        .target = target_of(flight),
+        .is_signed_url = flight->request.url.text != flight->hook->target,
+        .addresses = addresses ? addresses->list : NULL,
+        .addresses_version = addresses ? addresses->version : 0,
+    };
+    if (code || !flight->transfer.target ||
+        !bb_engine_start(flight->courier->engine, &flight->transfer))
+        bb_ending_put_off(flight, NO_MEMORY_MS);
+}
+
+/* ---- look up */
+
+static bool is_address(const char *host) {
+    size_t n = strlen(host);
+    return *host == '[' || (n > 0 && strspn(host, "0123456789.") == n);
+}
+
+static void stop_looking(struct bb_courier_flight *flight) {
+    DL_DELETE2(flight->courier->looking_up, flight, previous_look_up, next_look_up);
+    flight->is_looking_up = false;
+}
+
+static void on_looked_up(struct bb_lookup *lookup, const struct bb_addresses *addresses,
+                         const char *why) {
+    struct bb_courier_flight *flight =
+        (struct bb_courier_flight *)((char *)lookup - offsetof(struct bb_courier_flight, lookup));
+    stop_looking(flight);
+    flight->dns_us = (bb_clock_monotonic_ms() - flight->began_ms) * 1000;
+    if (addresses)
+        send_request(flight, addresses);
+    else
+        fail(flight, BB_FAILURE_RESOLVE, why);
+}
+
+static void look_up(struct bb_courier_flight *flight) {
+    struct bb_courier *courier = flight->courier;
+    struct bb_url url;
+    if (!bb_url_split(&flight->request.arena, flight->hook->target, &url)) {
+        bb_ending_put_off(flight, NO_MEMORY_MS);
+        return;
+    }
+    if (!courier->resolver || is_address(url.host)) {
+        send_request(flight, NULL);
+        return;
+    }
+    flight->is_looking_up = true;
+    flight->look_up_ends_ms =
+        flight->began_ms + (int64_t)settings_of(flight)->options.connect_timeout_ms;
+    DL_APPEND2(courier->looking_up, flight, previous_look_up, next_look_up);
+    flight->lookup = (struct bb_lookup){.done = on_looked_up};
+    bb_resolver_find(courier->resolver, url.host, &flight->lookup, flight->began_ms);
+}
+
+void bb_flight_check_look_ups(struct bb_courier *courier) {
+    int64_t now_ms = bb_clock_monotonic_ms();
+    struct bb_courier_flight *flight;
+    while ((flight = courier->looking_up) && flight->look_up_ends_ms <= now_ms) {
+        bb_resolver_cancel(courier->resolver, &flight->lookup);
+        stop_looking(flight);
+        fail(flight, BB_FAILURE_RESOLVE, "its name servers did not answer in time");
+    }
+}
+
+/* ---- begin and end */
+
+static struct bb_courier_flight *take_flight(struct bb_courier *courier) {
+    struct bb_courier_flight *flight = courier->idle;
+    if (flight) {
+        courier->idle = flight->next;
+        courier->idle_count--;
+        memset(flight, 0, sizeof *flight);
+    } else {
+        flight = bb_mem_zalloc(&courier->dispatcher->settings.mem, sizeof *flight);
+    }
+    return flight;
+}
+
+struct bb_courier_flight *bb_flight_begin(struct bb_courier *courier, struct bb_delivery *delivery,
+                                          int64_t now_ms) {
+    struct bb_dispatcher *d = courier->dispatcher;
+    struct bb_courier_flight *flight = take_flight(courier);
+    if (!flight)
+        return NULL;
+    flight->courier = courier;
+    flight->standing = delivery->queue->owner;
+    bb_scheduler_begin(&d->scheduler, &flight->face, delivery, now_ms);
+    flight->hook = bb_hook_retain(flight->standing->hook);
+    DL_APPEND2(courier->flights, flight, previous, next);
+    return flight;
+}
+
+void bb_flight_go(struct bb_courier_flight *flight) {
+    const struct bb_allocator *mem = &settings_of(flight)->mem;
+    struct bb_parcel *parcel = flight->face.delivery->parcel;
+    flight->began_ms = bb_clock_monotonic_ms();
+    bb_arena_init(&flight->request.arena, mem);
+    flight->kept = bb_batches_use(flight->courier, parcel);
+    flight->delivery_id = bb_identity_of_delivery(&flight->request.arena, parcel->event->id,
+                                                  flight->hook->webhook.id);
+    if (flight->kept && flight->delivery_id)
+        look_up(flight);
+    else
+        bb_ending_put_off(flight, NO_MEMORY_MS);
+}
+
+void bb_flight_abandon(struct bb_courier_flight *flight) {
+    if (flight->is_looking_up) {
+        bb_resolver_cancel(flight->courier->resolver, &flight->lookup);
+        stop_looking(flight);
+        bb_ending_put_off(flight, 0);
+        return;
+    }
+    flight->is_abandoned = true;
+    bb_engine_cancel(flight->courier->engine, &flight->transfer);
+}
+
+/* A target that nothing is sent to any more is parsed again when it is needed again. */
+static void forget_target(struct bb_courier_flight *flight) {
+    struct bb_courier *courier = flight->courier;
+    struct bb_hook *hook = flight->hook;
+    if (courier->parsed_targets <= PARSED_TARGETS || !hook->parsed ||
+        flight->standing->lane.flow.in_flight > 0)
+        return;
+    bb_http_target_free(hook->parsed);
+    hook->parsed = NULL;
+    courier->parsed_targets--;
+}
+
+void bb_flight_end(struct bb_courier_flight *flight) {
+    struct bb_courier *courier = flight->courier;
+    bb_transfer_free(&flight->transfer);
+    bb_arena_free(&flight->request.arena);
+    if (flight->kept)
+        bb_batches_leave(courier, flight->kept);
+    forget_target(flight);
+    bb_hook_release(flight->hook);
+    DL_DELETE2(courier->flights, flight, previous, next);
+    if (courier->idle_count >= IDLE_FLIGHTS) {
+        bb_mem_free(&courier->dispatcher->settings.mem, flight);
+        return;
+    }
+    flight->next = courier->idle;
+    courier->idle = flight;
+    courier->idle_count++;
+}
+
+void bb_flight_free_idle(struct bb_courier *courier) {
+    while (courier->idle) {
+        struct bb_courier_flight *flight = courier->idle;
+        courier->idle = flight->next;
+        bb_mem_free(&courier->dispatcher->settings.mem, flight);
+    }
+}
