@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "support/alloc.h"
 
@@ -75,6 +76,23 @@ static void the_system_has_servers(void **state) {
     bb_resolver_free(NULL);
 }
 
+/* A second later. */
+static void behind_a_silent_server_the_next_is_asked(void **state) {
+    (void)state;
+    resolving r;
+    char servers[128];
+    dns *silent = dns_start(), *answering = dns_start();
+    dns_silent(silent, "*");
+    dns_set(answering, "*", "192.0.2.1", 60);
+    snprintf(servers, sizeof(servers), "%s,%s", dns_servers(silent), dns_servers(answering));
+    resolving_open(&r, servers);
+    assert_string_equal(resolving_look_up(&r, "hooks.test").list, "192.0.2.1");
+    assert_true(dns_count(silent, "*") > 0);
+    resolving_close(&r);
+    dns_stop(silent);
+    dns_stop(answering);
+}
+
 /* -------------------------------------------------------------------- memory -- */
 
 static void look_up_once(void *user) {
@@ -106,6 +124,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(servers_are_a_list_of_addresses),
         cmocka_unit_test(the_system_has_servers),
+        cmocka_unit_test(behind_a_silent_server_the_next_is_asked),
         cmocka_unit_test_teardown(without_memory_a_look_up_fails_with_a_sentence, alloc_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
