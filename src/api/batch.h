@@ -38,7 +38,8 @@ int bb_batch_render(struct bb_batch *batch, struct bb_hook *hook,
                     const struct bb_rendering **rendering, bb_error *error);
 
 /* Makes the request of one attempt; its body is the rendering's unless signing
- * changed it. `request` has its arena initialised. BB_ERR_NO_MEMORY. */
+ * changed it. `request` is zero but for its arena, or has its URL's parts already.
+ * BB_ERR_NO_MEMORY. */
 int bb_batch_request(const struct bb_batch *batch, const struct bb_hook *hook,
                      const struct bb_rendering *rendering, const struct bb_signing *signing,
                      struct bb_request *request, bb_error *error);

@@ -7,6 +7,10 @@
 
 enum { AT_ONCE = 64, ENGINE = 0, RESOLVER = 1 }; /* the last two are tags */
 
+/* Where answers come fast, beginning more before looking at them would only open more connections:
+ * a few dozen keep the processor busy, and libcurl's cost grows with their number. */
+enum { BEGUN_A_TURN = 32 };
+
 /* ---- life */
 
 static bool watch_for_engine(void *user, int fd, bool read, bool write) {
@@ -99,7 +103,10 @@ static void begin_due(struct bb_courier *courier) {
     struct bb_delivery *delivery;
     struct bb_courier_flight *flight;
     enum bb_due due;
-    while ((due = take_next(courier, &delivery, &flight)) != BB_DUE_NOTHING) {
+    for (int i = 0; i < BEGUN_A_TURN; i++) {
+        due = take_next(courier, &delivery, &flight);
+        if (due == BB_DUE_NOTHING)
+            return;
         if (due == BB_DUE_ATTEMPT)
             bb_flight_go(flight);
         else if (due != BB_DUE_CLOSED)

@@ -96,8 +96,9 @@ void bb_flight_free_idle(struct bb_courier *courier);
 
 /* ---- ending.c */
 
-/* Takes in what came of an attempt, settles the delivery and tells. The flight is over then. */
-void bb_ending_of_flight(struct bb_courier_flight *flight, const bb_outcome *outcome);
+/* Takes in what came of an attempt, settles the delivery and tells; why there is no further attempt
+ * is added to the outcome's text. The flight is over then. */
+void bb_ending_of_flight(struct bb_courier_flight *flight, bb_outcome *outcome);
 
 /* No attempt could be made: for want of memory, or because everything stops. It waits that long. */
 void bb_ending_put_off(struct bb_courier_flight *flight, int64_t wait_ms);

@@ -134,8 +134,9 @@ static bb_attempt_report report_of(const struct bb_hook *hook, const bb_event *e
 
 static void add_words(bb_outcome *outcome, const char *words) {
     size_t used = strlen(outcome->text);
-    if (words)
-        snprintf(outcome->text + used, sizeof outcome->text - used, "; %s", words);
+    if (!words)
+        return;
+    snprintf(outcome->text + used, sizeof outcome->text - used, "; %s", words);
     bb_text_safe(outcome->text);
 }
 
@@ -187,25 +188,24 @@ static struct ending enter(struct bb_courier_flight *flight, const bb_outcome *o
     return ending;
 }
 
-void bb_ending_of_flight(struct bb_courier_flight *flight, const bb_outcome *given) {
+void bb_ending_of_flight(struct bb_courier_flight *flight, bb_outcome *outcome) {
     struct bb_dispatcher *d = flight->courier->dispatcher;
     int64_t now_ms = bb_dispatcher_ticks(d);
-    bb_outcome outcome = *given;
     struct telling telling = {.dispatcher = d, .hook = flight->hook};
-    telling.attempt = report_of(flight->hook, flight->kept->batch.event, &outcome);
+    telling.attempt = report_of(flight->hook, flight->kept->batch.event, outcome);
     telling.attempt.delivery_id = flight->delivery_id;
     telling.attempt.attempt = (int)flight->face.delivery->history.attempts + 1;
     fill_in_times(&telling.attempt, flight);
     pthread_mutex_lock(&d->lock);
-    struct ending ending = enter(flight, &outcome, now_ms);
+    struct ending ending = enter(flight, outcome, now_ms);
     pthread_mutex_unlock(&d->lock);
     const struct bb_retry_decision *decision = &ending.decision;
-    add_words(&outcome, decision->why_not);
-    log_outcome(d, &outcome, decision->again);
+    add_words(outcome, decision->why_not);
+    log_outcome(d, outcome, decision->again);
     tell_attempt(&telling,
-                 decision->again                   ? BB_NOTICE_RETRYING
-                 : outcome.verdict == BB_DELIVERED ? BB_NOTICE_DELIVERED
-                                                   : BB_NOTICE_DEAD,
+                 decision->again                    ? BB_NOTICE_RETRYING
+                 : outcome->verdict == BB_DELIVERED ? BB_NOTICE_DELIVERED
+                                                    : BB_NOTICE_DEAD,
                  decision->again ? decision->due_ms - now_ms : 0);
     tell_news(&telling, &ending.news, ending.type_paused, ending.pause_ms);
     bb_flight_end(flight);

@@ -91,9 +91,8 @@ static int make_request(struct bb_courier_flight *flight, bb_error *error) {
 
 static struct bb_http_target *target_of(struct bb_courier_flight *flight) {
     struct bb_hook *hook = flight->hook;
-    struct bb_url url;
-    if (!hook->parsed && bb_url_split(&flight->request.arena, hook->target, &url)) {
-        hook->parsed = bb_http_target_new(&settings_of(flight)->mem, &url);
+    if (!hook->parsed) {
+        hook->parsed = bb_http_target_new(&settings_of(flight)->mem, &flight->request.url);
         flight->courier->parsed_targets += hook->parsed != NULL;
     }
     return hook->parsed;
@@ -153,12 +152,12 @@ static void on_looked_up(struct bb_lookup *lookup, const struct bb_addresses *ad
 
 static void look_up(struct bb_courier_flight *flight) {
     struct bb_courier *courier = flight->courier;
-    struct bb_url url;
-    if (!bb_url_split(&flight->request.arena, flight->hook->target, &url)) {
+    struct bb_url *url = &flight->request.url;
+    if (!bb_url_split(&flight->request.arena, flight->hook->target, url)) {
         bb_ending_put_off(flight, NO_MEMORY_MS);
         return;
     }
-    if (!courier->resolver || is_address(url.host)) {
+    if (!courier->resolver || is_address(url->host)) {
         send_request(flight, NULL);
         return;
     }
@@ -167,7 +166,7 @@ static void look_up(struct bb_courier_flight *flight) {
         flight->began_ms + (int64_t)settings_of(flight)->options.connect_timeout_ms;
     DL_APPEND2(courier->looking_up, flight, previous_look_up, next_look_up);
     flight->lookup = (struct bb_lookup){.done = on_looked_up};
-    bb_resolver_find(courier->resolver, url.host, &flight->lookup, flight->began_ms);
+    bb_resolver_find(courier->resolver, url->host, &flight->lookup, flight->began_ms);
 }
 
 void bb_flight_check_look_ups(struct bb_courier *courier) {
@@ -208,15 +207,21 @@ struct bb_courier_flight *bb_flight_begin(struct bb_courier *courier, struct bb_
     return flight;
 }
 
+/* It is a digest of both ids, so it is only made for a request or a notice that tells it. */
+static bool needs_id(const struct bb_courier_flight *flight) {
+    return settings_of(flight)->background.notify || bb_hook_endpoint(flight->hook)->is_idempotent;
+}
+
 void bb_flight_go(struct bb_courier_flight *flight) {
     const struct bb_allocator *mem = &settings_of(flight)->mem;
     struct bb_parcel *parcel = flight->face.delivery->parcel;
     flight->began_ms = bb_clock_monotonic_ms();
     bb_arena_init(&flight->request.arena, mem);
     flight->kept = bb_batches_use(flight->courier, parcel);
-    flight->delivery_id = bb_identity_of_delivery(&flight->request.arena, parcel->event->id,
-                                                  flight->hook->webhook.id);
-    if (flight->kept && flight->delivery_id)
+    if (needs_id(flight))
+        flight->delivery_id = bb_identity_of_delivery(&flight->request.arena, parcel->event->id,
+                                                      flight->hook->webhook.id);
+    if (flight->kept && !flight->request.arena.failed)
         look_up(flight);
     else
         bb_ending_put_off(flight, NO_MEMORY_MS);

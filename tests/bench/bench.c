@@ -10,169 +10,25 @@
  * to the scheduler, the round trip jumps between 15 and 80 microseconds. CPU is the sender's, user
  * and system.
  */
-#define _GNU_SOURCE /* sched_setaffinity */
-
-#include <sched.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
-#include <microhttpd.h>
 
 #include "bench/bench.h"
 #include "endpoint/endpoint.h"
 #include "event/message.h"
 
-enum { MAX_ROUNDS = 101, RENDERS = 20000 };
-
-/* ---- the receiver ---- */
-
-static enum MHD_Result answer(void *user, struct MHD_Connection *connection, const char *url,
-                              const char *method, const char *version, const char *data,
-                              size_t *size, void **state) {
-    static int seen;
-    (void)user, (void)method, (void)version, (void)data;
-    if (!*state || *size) {
-        *state = &seen;
-        *size = 0;
-        return MHD_YES;
-    }
-    const char *body =
-        strncmp(url, "/services/", 10) == 0 ? "ok" : "{\"code\":0,\"message\":\"ok\"}";
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        strlen(body), (void *)(uintptr_t)body, MHD_RESPMEM_PERSISTENT);
-    enum MHD_Result result = MHD_queue_response(connection, 200, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
-static void serve(int port_pipe) {
-    struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL,
-                                                 answer, NULL, MHD_OPTION_END);
-    if (!daemon)
-        _exit(1);
-    uint16_t port = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
-    if (write(port_pipe, &port, sizeof port) != sizeof port)
-        _exit(1);
-    for (;;)
-        pause();
-}
-
-/* Without a second core, or the right to choose, everything stays as it is. */
-static void pin_to_core(unsigned core) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(core, &set);
-    sched_setaffinity(0, sizeof set, &set);
-}
-
-static pid_t start_receiver(unsigned *port) {
-    int ends[2];
-    uint16_t got = 0;
-    if (pipe(ends) != 0)
-        return -1;
-    pid_t pid = fork();
-    if (pid == 0) {
-        pin_to_core(1);
-        serve(ends[1]);
-    }
-    pin_to_core(0);
-    close(ends[1]);
-    bool ok = pid > 0 && read(ends[0], &got, sizeof got) == sizeof got;
-    close(ends[0]);
-    *port = got;
-    return ok ? pid : -1;
-}
+enum { RENDERS = 20000 };
 
 /* ---- figures ---- */
 
-double bench_now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static double cpu_s(void) {
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
-static int compare(const void *a, const void *b) {
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-static double median(double *values, size_t n) {
-    qsort(values, n, sizeof *values, compare);
-    return values[n / 2];
-}
-
 struct figures {
-    double rate[MAX_ROUNDS];
-    double cpu_us[MAX_ROUNDS];
+    double rate[BENCH_MAX_ROUNDS];
+    double cpu_us[BENCH_MAX_ROUNDS];
 };
-
-/* ---- the event, different each time ---- */
-
-struct sample {
-    bb_event event;
-    bb_issue issue;
-    bb_project project;
-    bb_task task;
-    bb_user creator;
-    char name[64];
-    char detail[512];
-};
-
-static void sample_init(struct sample *s) {
-    memset(s, 0, sizeof *s);
-    bb_struct_init(&s->event, sizeof s->event);
-    bb_struct_init(&s->issue, sizeof s->issue);
-    bb_struct_init(&s->project, sizeof s->project);
-    bb_struct_init(&s->task, sizeof s->task);
-    bb_struct_init(&s->creator, sizeof s->creator);
-    s->event.activity = BB_TASK_STATUS_UPDATE;
-    s->event.link = "https://bb.example.com/projects/shop/issues/101";
-    s->event.created_ts = 1700000000;
-    s->event.issue = &s->issue;
-    s->event.project = &s->project;
-    s->event.task = &s->task;
-    s->event.creator = &s->creator;
-    s->issue.name = s->name;
-    s->issue.status = BB_ISSUE_OPEN;
-    s->issue.type = "bb.issue.database.schema.update";
-    s->issue.description =
-        "Orders are looked up by customer all day long, and the table is scanned each time. This "
-        "adds the index that the query planner has been asking for since the spring.";
-    s->project.id = 7;
-    s->project.name = "Shop";
-    s->task.id = 3;
-    s->task.name = "Create index on prod.orders";
-    s->task.old_status = BB_TASK_RUNNING;
-    s->task.status = BB_TASK_FAILED;
-    s->task.detail = s->detail;
-    s->creator.id = 42;
-    s->creator.name = "Alice Martin";
-}
-
-static void sample_next(struct sample *s, unsigned number) {
-    s->issue.id = number;
-    snprintf(s->name, sizeof s->name, "Add index to orders, take %u", number);
-    snprintf(s->detail, sizeof s->detail,
-             "ERROR: could not create unique index \"orders_customer_idx\" (SQLSTATE 23505), "
-             "attempt %u: Key (customer_id)=(%u) is duplicated. The statement was rolled back.",
-             number, number * 7);
-}
 
 /* ---- (a) and (b) ---- */
 
@@ -213,10 +69,10 @@ static bool bare_run(struct bare *bare, unsigned count) {
     return true;
 }
 
-static bool post_run(bb_dispatcher *d, struct sample *sample, unsigned count) {
+static bool post_run(bb_dispatcher *d, struct bench_sample *sample, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         bb_report *report = NULL;
-        sample_next(sample, i);
+        bench_sample_next(sample, i);
         if (bb_webhook_post(d, &sample->event, NULL, &report, NULL) != BB_OK)
             return false;
         bool delivered = bb_report_count(report) == 1 && bb_report_undelivered(report) == 0;
@@ -234,18 +90,18 @@ static void note(struct figures *figures, unsigned round, unsigned count, double
 
 static bool measure(struct bare *bare, bb_dispatcher *d, unsigned rounds, unsigned count,
                     struct figures *a, struct figures *b, double *ratios) {
-    struct sample sample;
-    sample_init(&sample);
+    struct bench_sample sample;
+    bench_sample_init(&sample);
     if (!bare_run(bare, 200) || !post_run(d, &sample, 200))
         return false;
     for (unsigned round = 0; round < rounds; round++) {
-        double t0 = bench_now_s(), c0 = cpu_s();
+        double t0 = bench_now_s(), c0 = bench_cpu_s();
         if (!bare_run(bare, count))
             return false;
-        double t1 = bench_now_s(), c1 = cpu_s();
+        double t1 = bench_now_s(), c1 = bench_cpu_s();
         if (!post_run(d, &sample, count))
             return false;
-        double t2 = bench_now_s(), c2 = cpu_s();
+        double t2 = bench_now_s(), c2 = bench_cpu_s();
         note(a, round, count, t1 - t0, c1 - c0);
         note(b, round, count, t2 - t1, c2 - c1);
         ratios[round] = b->rate[round] / a->rate[round];
@@ -257,17 +113,17 @@ static bool measure(struct bare *bare, bb_dispatcher *d, unsigned rounds, unsign
 
 /* Filter, render, sign and judge, as hosts with an HTTP stack of their own call them. */
 static double prepare_us(const bb_options *options, const bb_webhook *webhook) {
-    struct sample sample;
+    struct bench_sample sample;
     bb_outcome outcome = BB_OUTCOME_INIT;
     bb_response response = BB_RESPONSE_INIT;
-    sample_init(&sample);
+    bench_sample_init(&sample);
     response.http_status = 200;
     response.body = webhook->type == BB_SLACK ? "ok" : "{\"code\":0,\"message\":\"ok\"}";
     response.body_length = strlen(response.body);
     double start = bench_now_s();
     for (unsigned i = 0; i < RENDERS; i++) {
         bb_request *request = NULL;
-        sample_next(&sample, i);
+        bench_sample_next(&sample, i);
         if (bb_webhook_matches(webhook, &sample.event, NULL) != 1 ||
             bb_webhook_prepare(options, webhook, &sample.event, NULL, &request, NULL) != BB_OK ||
             bb_webhook_judge(webhook, &response, 0, &outcome, NULL) != BB_OK)
@@ -311,15 +167,15 @@ static double cjson_us(const char *body) {
 /* Message and body of a different event each time. */
 static double render_us(const bb_webhook *webhook, size_t *length) {
     const struct bb_endpoint *endpoint = bb_endpoint_of(webhook->type);
-    struct sample sample;
-    sample_init(&sample);
+    struct bench_sample sample;
+    bench_sample_init(&sample);
     double start = bench_now_s();
     for (unsigned i = 0; i < RENDERS; i++) {
         struct bb_message message;
         struct bb_arena arena;
         struct bb_cuts cuts;
         struct bb_buf body;
-        sample_next(&sample, i);
+        bench_sample_next(&sample, i);
         bb_arena_init(&arena, &bb_mem_default);
         bb_buf_init(&body, &bb_mem_default, endpoint->body_max);
         if (!bb_message_make(&message, &arena, &sample.event, BB_ENGLISH) ||
@@ -333,13 +189,13 @@ static double render_us(const bb_webhook *webhook, size_t *length) {
 }
 
 static bool bench_rendering(const bb_options *options, const bb_webhook *slack) {
-    double ours[MAX_ROUNDS], bare[MAX_ROUNDS], ratios[MAX_ROUNDS];
+    double ours[BENCH_MAX_ROUNDS], bare[BENCH_MAX_ROUNDS], ratios[BENCH_MAX_ROUNDS];
     enum { ROUNDS = 7 };
     size_t length = 0;
-    struct sample sample;
+    struct bench_sample sample;
     bb_request *request;
-    sample_init(&sample);
-    sample_next(&sample, 1);
+    bench_sample_init(&sample);
+    bench_sample_next(&sample, 1);
     if (bb_webhook_prepare(options, slack, &sample.event, NULL, &request, NULL) != BB_OK)
         return false;
     for (int i = 0; i < ROUNDS; i++) {
@@ -350,7 +206,8 @@ static bool bench_rendering(const bb_options *options, const bb_webhook *slack) 
     bb_request_free(request);
     printf("\nrendering a Slack task event (%zu bytes)\n"
            "  bb_webhook %6.2f us    bare cJSON build and print %6.2f us    ratio %.2f (<= 1.5)\n",
-           length, median(ours, ROUNDS), median(bare, ROUNDS), median(ratios, ROUNDS));
+           length, bench_median(ours, ROUNDS), bench_median(bare, ROUNDS),
+           bench_median(ratios, ROUNDS));
     return true;
 }
 
@@ -359,13 +216,13 @@ static bool bench_rendering(const bb_options *options, const bb_webhook *slack) 
 static bool bench_posts(const bb_options *options, const bb_webhook *webhook, unsigned rounds,
                         unsigned count, double wanted) {
     static struct figures a, b;
-    double ratios[MAX_ROUNDS];
+    double ratios[BENCH_MAX_ROUNDS];
     bb_dispatcher *d = NULL;
     bb_request *request = NULL;
     struct bare bare = {0};
-    struct sample sample;
-    sample_init(&sample);
-    sample_next(&sample, 1);
+    struct bench_sample sample;
+    bench_sample_init(&sample);
+    bench_sample_next(&sample, 1);
     bool ok = bb_dispatcher_new(options, &d, NULL) == BB_OK &&
               bb_dispatcher_add(d, webhook, NULL) == BB_OK &&
               bb_webhook_prepare(options, webhook, &sample.event, NULL, &request, NULL) == BB_OK &&
@@ -374,8 +231,9 @@ static bool bench_posts(const bb_options *options, const bb_webhook *webhook, un
         printf(
             "%-7s (a) bare loop  %8.0f/s %6.1f us CPU    (b) bb_webhook_post %8.0f/s %6.1f us CPU"
             "    (b)/(a) %.2f (>= %.2f)\n        filter, render, sign, judge alone: %.2f us\n",
-            bb_type_name(webhook->type), median(a.rate, rounds), median(a.cpu_us, rounds),
-            median(b.rate, rounds), median(b.cpu_us, rounds), median(ratios, rounds), wanted,
+            bb_type_name(webhook->type), bench_median(a.rate, rounds),
+            bench_median(a.cpu_us, rounds), bench_median(b.rate, rounds),
+            bench_median(b.cpu_us, rounds), bench_median(ratios, rounds), wanted,
             prepare_us(options, webhook));
     curl_easy_cleanup(bare.easy);
     curl_slist_free_all(bare.headers);
@@ -403,23 +261,12 @@ static bool run(unsigned port, unsigned rounds, unsigned count) {
            bench_rendering(&options, &slack) && bench_webhooks();
 }
 
-static unsigned argument(int argc, char **argv, int index, unsigned usual, unsigned most) {
-    long value = argc > index ? strtol(argv[index], NULL, 10) : (long)usual;
-    return value > 0 && value <= (long)most ? (unsigned)value : usual;
-}
-
 int main(int argc, char **argv) {
-    unsigned rounds = argument(argc, argv, 1, 7, MAX_ROUNDS);
-    unsigned count = argument(argc, argv, 2, 3000, 1000000);
-    unsigned port = 0;
-    pid_t receiver = start_receiver(&port);
-    if (receiver < 0) {
-        fputs("bench: the receiver did not start\n", stderr);
-        return 1;
-    }
-    bool ok = run(port, rounds, count);
-    kill(receiver, SIGTERM);
-    waitpid(receiver, NULL, 0);
+    unsigned rounds = bench_argument(argc, argv, 1, 7, BENCH_MAX_ROUNDS);
+    unsigned count = bench_argument(argc, argv, 2, 3000, 1000000);
+    struct bench_receiver receiver = bench_receiver_start();
+    bool ok = run(receiver.port, rounds, count);
+    bench_receiver_stop(&receiver);
     if (!ok)
         fputs("bench: a post failed\n", stderr);
     return ok ? 0 : 1;
