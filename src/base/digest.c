@@ -3,67 +3,52 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
 /* Looked up once: OpenSSL 3 searches its providers at each use otherwise. Kept for
  * the life of the process, as OpenSSL itself is. */
 static EVP_MD *sha256;
+static EVP_MAC_CTX *hmac; /* without a key: copied for each use */
 
 static void fetch(void) {
-    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    char name[] = "SHA256";
+    const OSSL_PARAM digest[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    sha256 = EVP_MD_fetch(NULL, name, NULL);
+    hmac = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    EVP_MAC_free(mac);
+    if (hmac && EVP_MAC_CTX_set_params(hmac, digest) != 1) {
+        EVP_MAC_CTX_free(hmac);
+        hmac = NULL;
+    }
 }
 
-static bool has_sha256(void) {
+static void fetch_once(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, fetch);
-    return sha256 != NULL;
 }
 
 bool bb_sha256(const void *data, size_t length, unsigned char out[BB_SHA256_SIZE]) {
-    return has_sha256() && EVP_Digest(data, length, out, NULL, sha256, NULL) == 1;
+    fetch_once();
+    return sha256 && EVP_Digest(data, length, out, NULL, sha256, NULL) == 1;
 }
 
-/* HMAC's block size, and the digest of one padded key and what follows it. */
-enum { BLOCK = 64 };
-
-static bool digest_behind(EVP_MD_CTX *context, const unsigned char pad[BLOCK],
-                          const struct bb_part *parts, size_t count, unsigned char *out) {
-    bool ok = EVP_DigestInit_ex2(context, sha256, NULL) == 1 &&
-              EVP_DigestUpdate(context, pad, BLOCK) == 1;
-    for (size_t i = 0; ok && i < count; i++)
-        ok = EVP_DigestUpdate(context, parts[i].data, parts[i].length) == 1;
-    return ok && EVP_DigestFinal_ex(context, out, NULL) == 1;
-}
-
-static bool pad_key(const void *key, size_t length, unsigned char inner[BLOCK],
-                    unsigned char outer[BLOCK]) {
-    memset(inner, 0, BLOCK);
-    if (length > BLOCK && !bb_sha256(key, length, inner))
-        return false;
-    if (length > 0 && length <= BLOCK)
-        memcpy(inner, key, length);
-    for (size_t i = 0; i < BLOCK; i++) {
-        outer[i] = inner[i] ^ 0x5C;
-        inner[i] ^= 0x36;
-    }
-    return true;
-}
-
-/* RFC 2104 by the letter, over OpenSSL's SHA-256: its EVP_MAC takes twice as long for a
- * body of a kilobyte, because each new context looks up its digest by name. */
 bool bb_hmac_sha256(const void *key, size_t key_length, const struct bb_part *parts, size_t count,
                     unsigned char out[BB_SHA256_SIZE]) {
-    unsigned char inner[BLOCK], outer[BLOCK], digest[BB_SHA256_SIZE];
-    const struct bb_part inner_digest = {digest, sizeof digest};
-    EVP_MD_CTX *context = has_sha256() ? EVP_MD_CTX_new() : NULL;
-    bool ok = context && pad_key(key, key_length, inner, outer) &&
-              digest_behind(context, inner, parts, count, digest) &&
-              digest_behind(context, outer, &inner_digest, 1, out);
-    EVP_MD_CTX_free(context);
-    bb_wipe(inner, sizeof inner);
-    bb_wipe(outer, sizeof outer);
+    fetch_once();
+    EVP_MAC_CTX *context = hmac ? EVP_MAC_CTX_dup(hmac) : NULL;
+    bool ok = context && EVP_MAC_init(context, key_length ? key : "", key_length, NULL) == 1;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = EVP_MAC_update(context, parts[i].data, parts[i].length) == 1;
+    ok = ok && EVP_MAC_final(context, out, NULL, BB_SHA256_SIZE) == 1;
+    EVP_MAC_CTX_free(context);
     return ok;
 }
 

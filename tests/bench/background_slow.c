@@ -93,6 +93,6 @@ bool bench_slow(unsigned port, unsigned rounds) {
            "    p99 of the healthy %.1f ms, without hanging ones %.1f ms: ratio %.2f (at most "
            "1.2); %.0f %% of the healthy delivered\n\n",
            bench_median(with, rounds), bench_median(without, rounds), bench_median(ratios, rounds),
-           healthy, all);
+           healthy * 100);
     return true;
 }
