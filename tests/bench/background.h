@@ -55,5 +55,6 @@ bool bench_hosts(unsigned port, unsigned rounds, unsigned count);
 bool bench_slow(unsigned port, unsigned rounds);
 bool bench_tls(unsigned rounds);
 bool bench_memory(void);
+bool bench_peer(unsigned port, unsigned rounds, unsigned count);
 
 #endif
