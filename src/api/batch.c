@@ -5,15 +5,22 @@
 #include "delivery/identity.h"
 #include "event/webhook.h"
 
-enum { USUAL_BATCH = 6 * 1024 }; /* a message, a few deliveries */
+enum {
+    USUAL_BATCH = 6 * 1024, /* a message, a few deliveries */
+    SPARE_MAX = 16 * 1024
+};
 
-int bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings, const bb_event *event,
-                  const char *new_id, int64_t now_ms, bb_error *error) {
+void bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings) {
     memset(batch, 0, sizeof *batch);
     batch->settings = settings;
     batch->event = &batch->view.event;
     bb_arena_init(&batch->arena, &settings->mem);
+    bb_arena_init(&batch->scratch, &settings->mem);
     bb_arena_expect(&batch->arena, USUAL_BATCH);
+}
+
+int bb_batch_begin(struct bb_batch *batch, const bb_event *event, const char *new_id,
+                   int64_t now_ms, bb_error *error) {
     int code = bb_event_read(&batch->view, &batch->arena, event, error);
     if (code)
         return code;
@@ -27,11 +34,28 @@ int bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings, co
     return own->id ? BB_OK : bb_fail_memory(error);
 }
 
-void bb_batch_free(struct bb_batch *batch) {
-    for (struct bb_rendering *r = batch->renderings; r; r = r->next) {
-        bb_buf_free(&r->body);
-        bb_hook_release(r->like);
+static void drop_rendering(struct bb_batch *batch, struct bb_rendering *rendering) {
+    batch->renderings = rendering->next;
+    bb_hook_release(rendering->like);
+    if (batch->spare.data || rendering->body.capacity > SPARE_MAX) {
+        bb_buf_free(&rendering->body);
+    } else {
+        batch->spare = rendering->body;
+        bb_buf_clear(&batch->spare);
     }
+}
+
+void bb_batch_reset(struct bb_batch *batch) {
+    while (batch->renderings)
+        drop_rendering(batch, batch->renderings);
+    memset(batch->messages, 0, sizeof batch->messages);
+    bb_arena_reset(&batch->arena);
+}
+
+void bb_batch_free(struct bb_batch *batch) {
+    bb_batch_reset(batch);
+    bb_buf_free(&batch->spare);
+    bb_arena_free(&batch->scratch);
     bb_arena_free(&batch->arena);
 }
 
@@ -58,6 +82,13 @@ static struct bb_message *message_in(struct bb_batch *batch, bb_language languag
     return *message;
 }
 
+static void take_body(struct bb_batch *batch, struct bb_rendering *rendering, size_t cap) {
+    rendering->body = batch->spare;
+    memset(&batch->spare, 0, sizeof batch->spare);
+    rendering->body.mem = &batch->settings->mem;
+    rendering->body.cap = cap;
+}
+
 static int make_rendering(struct bb_batch *batch, struct bb_hook *hook,
                           const struct bb_rendering **rendering, bb_error *error) {
     const struct bb_endpoint *endpoint = bb_hook_endpoint(hook);
@@ -66,16 +97,15 @@ static int make_rendering(struct bb_batch *batch, struct bb_hook *hook,
     if (!message || !made || (!endpoint->is_data && !bb_message_complete(message, &batch->arena)))
         return bb_fail_memory(error);
     made->like = bb_hook_retain(hook);
-    bb_buf_init(&made->body, &batch->settings->mem, endpoint->body_max);
+    take_body(batch, made, endpoint->body_max);
     made->next = batch->renderings;
     batch->renderings = made;
     *rendering = made;
-    if (bb_endpoint_render(endpoint, message, &hook->webhook, &made->body, &made->cuts))
+    if (bb_endpoint_render(endpoint, &batch->scratch, message, &hook->webhook, &made->body,
+                           &made->cuts))
         return BB_OK;
-    batch->renderings = made->next;
     bool no_memory = made->body.no_memory;
-    bb_buf_free(&made->body);
-    bb_hook_release(hook);
+    drop_rendering(batch, made);
     if (no_memory)
         return bb_fail_memory(error);
     return bb_webhook_fail(error, BB_ERR_TOO_LARGE, &hook->webhook,

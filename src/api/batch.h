@@ -23,14 +23,21 @@ struct bb_batch {
     const bb_event *event; /* with an id and a time */
     struct bb_message *messages[BB_CHINESE + 1];
     struct bb_rendering *renderings;
+    struct bb_arena scratch; /* of one rendering after the other */
+    struct bb_buf spare;     /* a body's memory, for the next one */
 };
 
-/* Reads `event` and completes it: at `now_ms`, and where it has no id with
- * `new_id` (outlives the batch), or (NULL) one that is derived from its content.
- * Call bb_batch_free in any case. */
-int bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings, const bb_event *event,
-                  const char *new_id, int64_t now_ms, bb_error *error);
+/* An empty one; `settings` outlive it. */
+void bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings);
 void bb_batch_free(struct bb_batch *batch);
+
+/* Reads `event` into an empty batch and completes it: at `now_ms`, and where it has no
+ * id with `new_id` (outlives the batch), or (NULL) one that is derived from its content. */
+int bb_batch_begin(struct bb_batch *batch, const bb_event *event, const char *new_id,
+                   int64_t now_ms, bb_error *error);
+
+/* Empties it, but keeps memory for the next event. */
+void bb_batch_reset(struct bb_batch *batch);
 
 /* The rendering for the hook's webhook; lives as long as the batch. BB_ERR_TOO_LARGE,
  * BB_ERR_NO_MEMORY. */

@@ -3,22 +3,45 @@
 
 #include "api/courier.h"
 
-enum { IDLE_BATCHES = 16 };
+enum { IDLE_BATCHES = 16, SPARE_BATCHES = 32 };
 
-static void drop(struct bb_courier *courier, struct bb_kept_batch *kept) {
-    kept->parcel->batch = NULL;
+static void free_one(struct bb_courier *courier, struct bb_kept_batch *kept) {
     bb_batch_free(&kept->batch);
-    bb_parcel_release(kept->parcel);
     bb_mem_free(&courier->dispatcher->settings.mem, kept);
 }
 
-static struct bb_kept_batch *make(struct bb_courier *courier, struct bb_parcel *parcel) {
+/* Its memory is kept for the next event: fresh memory costs as much as a fifth of a delivery. */
+static void drop(struct bb_courier *courier, struct bb_kept_batch *kept) {
+    kept->parcel->batch = NULL;
+    bb_parcel_release(kept->parcel);
+    if (courier->spare_batch_count >= SPARE_BATCHES) {
+        free_one(courier, kept);
+        return;
+    }
+    bb_batch_reset(&kept->batch);
+    kept->next = courier->spare_batches;
+    courier->spare_batches = kept;
+    courier->spare_batch_count++;
+}
+
+static struct bb_kept_batch *take_spare(struct bb_courier *courier) {
     const struct bb_settings *settings = &courier->dispatcher->settings;
-    struct bb_kept_batch *kept = bb_mem_zalloc(&settings->mem, sizeof *kept);
+    struct bb_kept_batch *kept = courier->spare_batches;
+    if (kept) {
+        courier->spare_batches = kept->next;
+        courier->spare_batch_count--;
+    } else if ((kept = bb_mem_zalloc(&settings->mem, sizeof *kept))) {
+        bb_batch_init(&kept->batch, settings);
+    }
+    return kept;
+}
+
+static struct bb_kept_batch *make(struct bb_courier *courier, struct bb_parcel *parcel) {
+    struct bb_kept_batch *kept = take_spare(courier);
     if (!kept)
         return NULL;
     kept->parcel = bb_parcel_retain(parcel);
-    if (bb_batch_init(&kept->batch, settings, parcel->event, NULL, 0, NULL) != BB_OK) {
+    if (bb_batch_begin(&kept->batch, parcel->event, NULL, 0, NULL) != BB_OK) {
         drop(courier, kept);
         return NULL;
     }
@@ -58,5 +81,9 @@ void bb_batches_free(struct bb_courier *courier) {
     while ((kept = courier->idle_batches)) {
         take_out(courier, kept);
         drop(courier, kept);
+    }
+    while ((kept = courier->spare_batches)) {
+        courier->spare_batches = kept->next;
+        free_one(courier, kept);
     }
 }

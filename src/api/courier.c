@@ -61,6 +61,7 @@ struct bb_courier *bb_courier_new(struct bb_dispatcher *dispatcher) {
     if (!courier)
         return NULL;
     courier->dispatcher = dispatcher;
+    bb_arena_init(&courier->scratch, mem);
     courier->poller = bb_poller_new(mem);
     if (courier->poller && open_engine(courier) && open_resolver(courier) && seed(courier))
         return courier;
@@ -72,6 +73,7 @@ void bb_courier_free(struct bb_courier *courier) {
     if (!courier)
         return;
     bb_batches_free(courier);
+    bb_arena_free(&courier->scratch);
     bb_flight_free_idle(courier);
     bb_engine_free(courier->engine);
     bb_resolver_free(courier->resolver);

@@ -32,8 +32,6 @@ struct bb_courier_flight {
     struct bb_hook *hook; /* retained: what it began with */
     struct bb_kept_batch *kept;
     const char *delivery_id; /* the request's arena's */
-    struct bb_request request;
-    struct bb_transfer transfer;
     struct bb_lookup lookup;
     bool is_looking_up;
     bool is_abandoned;
@@ -41,6 +39,8 @@ struct bb_courier_flight {
     int64_t dns_us;
     struct bb_courier_flight *next, *previous; /* of all under way; the idle ones by `next` */
     struct bb_courier_flight *next_look_up, *previous_look_up;
+    struct bb_request request; /* from here on memory is kept from one flight to the next */
+    struct bb_transfer transfer;
 };
 
 struct bb_courier {
@@ -54,7 +54,9 @@ struct bb_courier {
     size_t idle_count;
     struct bb_kept_batch *idle_batches; /* the last used first */
     size_t idle_batch_count;
-    size_t parsed_targets; /* that hooks keep */
+    struct bb_kept_batch *spare_batches; /* empty ones, by `next` */
+    size_t spare_batch_count;
+    struct bb_arena scratch; /* of one judgement after the other */
     uint64_t chance;
     uint64_t refused_told; /* of the dispatcher's `refused` */
     uint64_t dropped_told;

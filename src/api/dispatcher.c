@@ -305,7 +305,6 @@ int bb_dispatcher_resume(bb_dispatcher *dispatcher, const char *id, bb_error *er
     if (code)
         return code;
     bb_standing_clear(dispatcher, hook);
-    bb_courier_wake(dispatcher);
     bb_hook_release(hook);
     return BB_OK;
 }

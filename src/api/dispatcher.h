@@ -48,6 +48,7 @@ struct bb_dispatcher {
     struct bb_latency latency;
     atomic_ullong dropped; /* deliveries; the store's thread counts */
     atomic_ullong refused; /* events */
+    atomic_size_t targets; /* URLs that hooks keep parsed */
 
     pthread_mutex_t drive_lock; /* guards what follows: drive.c */
     pthread_cond_t driven;

@@ -25,16 +25,15 @@ static const struct bb_settings *settings_of(const struct bb_courier_flight *fli
 static void judge(struct bb_courier_flight *flight, const bb_response *response,
                   bb_outcome *outcome) {
     const struct bb_settings *settings = settings_of(flight);
-    struct bb_arena scratch;
+    struct bb_arena *scratch = &flight->courier->scratch;
     struct bb_exchange exchange = {
         .webhook = &flight->hook->webhook,
         .host = response->request ? response->request->url.host : "",
         .response = response,
         .now_ms = bb_settings_now_ms(settings),
     };
-    bb_arena_init(&scratch, &settings->mem);
-    bb_outcome_judge(&scratch, &exchange, outcome);
-    bb_arena_free(&scratch);
+    bb_outcome_judge(scratch, &exchange, outcome);
+    bb_arena_reset(scratch);
 }
 
 /* Nothing was sent. */
@@ -91,10 +90,9 @@ static int make_request(struct bb_courier_flight *flight, bb_error *error) {
 
 static struct bb_http_target *target_of(struct bb_courier_flight *flight) {
     struct bb_hook *hook = flight->hook;
-    if (!hook->parsed) {
-        hook->parsed = bb_http_target_new(&settings_of(flight)->mem, &flight->request.url);
-        flight->courier->parsed_targets += hook->parsed != NULL;
-    }
+    if (!hook->parsed)
+        hook->parsed = bb_http_target_new(&settings_of(flight)->mem, &flight->request.url,
+                                          &flight->courier->dispatcher->targets);
     return hook->parsed;
 }
 
@@ -111,18 +109,16 @@ static void send_request(struct bb_courier_flight *flight, const struct bb_addre
         fail_too_large(flight, &error);
         return;
     }
-    flight->transfer = (struct bb_transfer){
-        .request = &flight->request,
-        .timeout_ms = (long)left_of(options->timeout_ms, used_ms),
-        .connect_timeout_ms = (long)left_of(options->connect_timeout_ms, used_ms),
-        .owner = flight,
-        .target = target_of(flight),
-        .is_signed_url = flight->request.url.text != flight->hook->target,
-        .addresses = addresses ? addresses->list : NULL,
-        .addresses_version = addresses ? addresses->version : 0,
-    };
-    if (code || !flight->transfer.target ||
-        !bb_engine_start(flight->courier->engine, &flight->transfer))
+    struct bb_transfer *transfer = &flight->transfer;
+    transfer->request = &flight->request;
+    transfer->timeout_ms = (long)left_of(options->timeout_ms, used_ms);
+    transfer->connect_timeout_ms = (long)left_of(options->connect_timeout_ms, used_ms);
+    transfer->owner = flight;
+    transfer->target = target_of(flight);
+    transfer->is_signed_url = flight->request.url.text != flight->hook->target;
+    transfer->addresses = addresses ? addresses->list : NULL;
+    transfer->addresses_version = addresses ? addresses->version : 0;
+    if (code || !transfer->target || !bb_engine_start(flight->courier->engine, transfer))
         bb_ending_put_off(flight, NO_MEMORY_MS);
 }
 
@@ -182,13 +178,13 @@ void bb_flight_check_look_ups(struct bb_courier *courier) {
 /* ---- begin and end */
 
 static struct bb_courier_flight *take_flight(struct bb_courier *courier) {
+    const struct bb_allocator *mem = &courier->dispatcher->settings.mem;
     struct bb_courier_flight *flight = courier->idle;
     if (flight) {
         courier->idle = flight->next;
         courier->idle_count--;
-        memset(flight, 0, sizeof *flight);
-    } else {
-        flight = bb_mem_zalloc(&courier->dispatcher->settings.mem, sizeof *flight);
+    } else if ((flight = bb_mem_zalloc(mem, sizeof *flight))) {
+        bb_arena_init(&flight->request.arena, mem);
     }
     return flight;
 }
@@ -213,10 +209,8 @@ static bool needs_id(const struct bb_courier_flight *flight) {
 }
 
 void bb_flight_go(struct bb_courier_flight *flight) {
-    const struct bb_allocator *mem = &settings_of(flight)->mem;
     struct bb_parcel *parcel = flight->face.delivery->parcel;
     flight->began_ms = bb_clock_monotonic_ms();
-    bb_arena_init(&flight->request.arena, mem);
     flight->kept = bb_batches_use(flight->courier, parcel);
     if (needs_id(flight))
         flight->delivery_id = bb_identity_of_delivery(&flight->request.arena, parcel->event->id,
@@ -240,29 +234,44 @@ void bb_flight_abandon(struct bb_courier_flight *flight) {
 
 /* A target that nothing is sent to any more is parsed again when it is needed again. */
 static void forget_target(struct bb_courier_flight *flight) {
-    struct bb_courier *courier = flight->courier;
     struct bb_hook *hook = flight->hook;
-    if (courier->parsed_targets <= PARSED_TARGETS || !hook->parsed ||
-        flight->standing->lane.flow.in_flight > 0)
+    if (!hook->parsed || flight->standing->lane.flow.in_flight > 0 ||
+        atomic_load(&flight->courier->dispatcher->targets) <= PARSED_TARGETS)
         return;
     bb_http_target_free(hook->parsed);
     hook->parsed = NULL;
-    courier->parsed_targets--;
+}
+
+static void free_flight(struct bb_courier_flight *flight) {
+    const bb_allocator *mem = &settings_of(flight)->mem;
+    bb_transfer_free(&flight->transfer);
+    bb_arena_free(&flight->request.arena);
+    bb_mem_free(mem, flight);
+}
+
+/* But for its memory, as new. */
+static void empty(struct bb_courier_flight *flight) {
+    struct bb_courier *courier = flight->courier;
+    struct bb_request *request = &flight->request;
+    bb_transfer_reset(&flight->transfer);
+    bb_arena_reset(&request->arena);
+    memset((char *)request + sizeof request->arena, 0, sizeof *request - sizeof request->arena);
+    memset(flight, 0, offsetof(struct bb_courier_flight, request));
+    flight->courier = courier;
 }
 
 void bb_flight_end(struct bb_courier_flight *flight) {
     struct bb_courier *courier = flight->courier;
-    bb_transfer_free(&flight->transfer);
-    bb_arena_free(&flight->request.arena);
     if (flight->kept)
         bb_batches_leave(courier, flight->kept);
     forget_target(flight);
     bb_hook_release(flight->hook);
     DL_DELETE2(courier->flights, flight, previous, next);
     if (courier->idle_count >= IDLE_FLIGHTS) {
-        bb_mem_free(&courier->dispatcher->settings.mem, flight);
+        free_flight(flight);
         return;
     }
+    empty(flight);
     flight->next = courier->idle;
     courier->idle = flight;
     courier->idle_count++;
@@ -272,6 +281,6 @@ void bb_flight_free_idle(struct bb_courier *courier) {
     while (courier->idle) {
         struct bb_courier_flight *flight = courier->idle;
         courier->idle = flight->next;
-        bb_mem_free(&courier->dispatcher->settings.mem, flight);
+        free_flight(flight);
     }
 }

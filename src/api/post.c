@@ -209,8 +209,9 @@ static int prepare(struct post *post, const bb_event *event, bb_error *error) {
     struct bb_dispatcher *d = post->dispatcher;
     const bb_allocator *mem = &d->settings.mem;
     bb_dispatcher_new_id(d, post->new_id);
-    int code = bb_batch_init(&post->batch, &d->settings, event, post->new_id,
-                             bb_settings_now_ms(&d->settings), error);
+    bb_batch_init(&post->batch, &d->settings);
+    int code =
+        bb_batch_begin(&post->batch, event, post->new_id, bb_settings_now_ms(&d->settings), error);
     if (code == BB_OK)
         code = find_hooks(post, error);
     if (code)

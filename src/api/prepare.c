@@ -76,8 +76,9 @@ static int prepare(struct prepared *p, const bb_webhook *webhook, const bb_event
         code = keep_user_agent(p, error);
     if (code == BB_OK)
         code = bb_hook_new(&p->settings.mem, &p->settings.policy, webhook, &p->hook, error);
+    bb_batch_init(&p->batch, &p->settings);
     if (code == BB_OK)
-        code = bb_batch_init(&p->batch, &p->settings, event, NULL, signing.time_ms, error);
+        code = bb_batch_begin(&p->batch, event, NULL, signing.time_ms, error);
     return code ? code : make_request(p, &signing, error);
 }
 

@@ -6,6 +6,7 @@
 
 #include <utlist.h>
 
+#include "api/courier.h"
 #include "event/webhook.h"
 
 /* ---- life ---- */
@@ -88,6 +89,7 @@ void bb_standing_clear(struct bb_dispatcher *d, struct bb_hook *hook) {
     if (hook->standing)
         clear(d, hook->standing);
     pthread_mutex_unlock(&d->lock);
+    bb_courier_wake(d);
 }
 
 static void replace_hook(struct bb_dispatcher *d, struct bb_standing *standing,
@@ -181,8 +183,11 @@ void bb_standing_end_post(struct bb_dispatcher *d, struct bb_standing *standing,
     int64_t now_ms = bb_dispatcher_ticks(d);
     pthread_mutex_lock(&d->lock);
     bb_window_end(&standing->lane.flow.window, is_sent, now_ms);
+    bool waits_for_it = standing->lane.place == BB_LANE_BUSY;
     bb_scheduler_unblock(&d->scheduler, &standing->lane);
     pthread_mutex_unlock(&d->lock);
+    if (waits_for_it)
+        bb_courier_wake(d);
 }
 
 /* ---- looking ---- */

@@ -29,6 +29,22 @@ void bb_arena_free(struct bb_arena *arena) {
     arena->next = arena->end = NULL;
 }
 
+void bb_arena_reset(struct bb_arena *arena) {
+    struct bb_chunk *kept = arena->chunks; /* the newest is the largest */
+    if (!kept || (size_t)(arena->end - (char *)kept->bytes) > 4 * LARGEST_CHUNK) {
+        bb_arena_free(arena);
+    } else {
+        arena->chunks = kept->older;
+        kept->older = NULL;
+        char *end = arena->end;
+        bb_arena_free(arena);
+        arena->chunks = kept;
+        arena->next = (char *)kept->bytes;
+        arena->end = end;
+    }
+    arena->failed = false;
+}
+
 /* At least one unit, so that NULL always means failure. */
 static size_t aligned(size_t size) {
     size_t unit = alignof(max_align_t);

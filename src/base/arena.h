@@ -24,6 +24,10 @@ struct bb_arena {
 void bb_arena_init(struct bb_arena *arena, const bb_allocator *mem);
 void bb_arena_free(struct bb_arena *arena);
 
+/* Forgets what was taken, and its failure; keeps one chunk of a usual size for what is taken next.
+ */
+void bb_arena_reset(struct bb_arena *arena);
+
 /* How much will be taken, about: the first chunk has room for it. */
 void bb_arena_expect(struct bb_arena *arena, size_t size);
 

@@ -87,12 +87,13 @@ static void give(struct bb_scheduler *s, struct bb_lane *lane, int64_t not_befor
     s->store->vtable->give(s->store, lane->queue, not_before_ms);
 }
 
-/* The end of a wait, or of the oldest one's life, whichever comes first. */
+/* The end of a wait, or of the oldest one's life (what is put later lives longer), whichever comes
+ * first. */
 static int64_t end_of_wait(struct bb_scheduler *s, const struct bb_lane *lane, int64_t wait_ms,
                            int64_t now_ms) {
     int64_t end = wait_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + wait_ms;
     int64_t oldest = s->store->vtable->oldest_ms(s->store, lane->queue);
-    int64_t expires = oldest == INT64_MAX ? oldest : bb_retry_expires_ms(&lane->rules, oldest);
+    int64_t expires = bb_retry_expires_ms(&lane->rules, oldest == INT64_MAX ? now_ms : oldest);
     return expires < end ? expires : end;
 }
 

@@ -5,6 +5,8 @@
 #ifndef BB_DRIVER_HTTP_H
 #define BB_DRIVER_HTTP_H
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "endpoint/request.h"
 
@@ -23,9 +25,11 @@ struct bb_http_config {
     void *closes_user;
 };
 
-/* A URL as libcurl has parsed it, and what its cache of names knows: kept between attempts. */
+/* A URL as libcurl has parsed it, and what its cache of names knows: kept between attempts. While
+ * it lives it is one of `*count`, which outlives it. */
 struct bb_http_target;
-struct bb_http_target *bb_http_target_new(const bb_allocator *mem, const struct bb_url *url);
+struct bb_http_target *bb_http_target_new(const bb_allocator *mem, const struct bb_url *url,
+                                          atomic_size_t *count);
 void bb_http_target_free(struct bb_http_target *target); /* NULL is fine */
 
 enum {
@@ -94,7 +98,8 @@ bool bb_session_start(struct bb_session *session, struct bb_transfer *transfer);
  * yet; waits for at most `timeout_ms` for something to happen. */
 struct bb_transfer *bb_session_wait(struct bb_session *session, int timeout_ms);
 
-/* Frees what a transfer that is over holds. */
+/* Frees what a transfer that is over holds; the other one keeps its memory for the next. */
 void bb_transfer_free(struct bb_transfer *transfer);
+void bb_transfer_reset(struct bb_transfer *transfer);
 
 #endif

@@ -21,11 +21,14 @@ static char *place_of(const bb_allocator *mem, const struct bb_url *url) {
     return place;
 }
 
-struct bb_http_target *bb_http_target_new(const bb_allocator *mem, const struct bb_url *url) {
+struct bb_http_target *bb_http_target_new(const bb_allocator *mem, const struct bb_url *url,
+                                          atomic_size_t *count) {
     struct bb_http_target *target = bb_mem_zalloc(mem, sizeof *target);
     if (!target)
         return NULL;
     target->mem = mem;
+    target->count = count;
+    atomic_fetch_add(count, 1);
     target->hash = hash_of(url->text);
     target->place = place_of(mem, url);
     target->url = curl_url();
@@ -39,6 +42,7 @@ struct bb_http_target *bb_http_target_new(const bb_allocator *mem, const struct 
 void bb_http_target_free(struct bb_http_target *target) {
     if (!target)
         return;
+    atomic_fetch_sub(target->count, 1);
     curl_url_cleanup(target->url);
     bb_mem_free(target->mem, target->place);
     bb_mem_free(target->mem, target);

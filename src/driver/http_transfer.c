@@ -200,8 +200,9 @@ bool bb_transfer_arm(struct bb_transfer *transfer, const struct bb_http_config *
     const struct bb_request *request = transfer->request;
     transfer->config = config;
     transfer->easy = easy;
-    bb_buf_init(&transfer->headers, config->mem, BB_HTTP_HEADERS_MAX);
-    bb_buf_init(&transfer->body, config->mem, BB_HTTP_BODY_MAX);
+    transfer->headers.mem = transfer->body.mem = config->mem;
+    transfer->headers.cap = BB_HTTP_HEADERS_MAX;
+    transfer->body.cap = BB_HTTP_BODY_MAX;
     bool ok = make_headers(transfer) && set_url(transfer, easy) && set_addresses(transfer, easy);
     SET(CURLOPT_POSTFIELDS, request->body);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->length);
@@ -304,6 +305,20 @@ void bb_transfer_settle(struct bb_transfer *transfer, CURL *easy, CURLcode resul
             transfer->target->loaded_version = transfer->addresses_version;
     }
     free_lists(transfer);
+}
+
+static struct bb_buf emptied(struct bb_buf *buf) {
+    enum { KEPT_MAX = 4 * 1024 };
+    if (buf->capacity > KEPT_MAX)
+        bb_buf_free(buf);
+    bb_buf_clear(buf);
+    return *buf;
+}
+
+void bb_transfer_reset(struct bb_transfer *transfer) {
+    free_lists(transfer);
+    *transfer = (struct bb_transfer){.headers = emptied(&transfer->headers),
+                                     .body = emptied(&transfer->body)};
 }
 
 void bb_transfer_free(struct bb_transfer *transfer) {

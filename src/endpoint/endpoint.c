@@ -44,18 +44,17 @@ enum {
     USUAL_BODY = 2047       /* with its NUL a whole number of kilobytes */
 };
 
-bool bb_endpoint_render(const struct bb_endpoint *endpoint, const struct bb_message *message,
-                        const bb_webhook *webhook, struct bb_buf *body, struct bb_cuts *cuts) {
-    struct bb_arena arena;
-    bb_arena_init(&arena, body->mem);
-    bb_arena_expect(&arena, USUAL_TEXTS);
-    struct bb_render r = {.message = message, .webhook = webhook, .arena = &arena, .cuts = cuts};
+bool bb_endpoint_render(const struct bb_endpoint *endpoint, struct bb_arena *scratch,
+                        const struct bb_message *message, const bb_webhook *webhook,
+                        struct bb_buf *body, struct bb_cuts *cuts) {
+    bb_arena_expect(scratch, USUAL_TEXTS);
+    struct bb_render r = {.message = message, .webhook = webhook, .arena = scratch, .cuts = cuts};
     *cuts = message->cuts;
     bb_buf_reserve(body, USUAL_BODY);
     bb_json_begin(&r.json, body);
     endpoint->render(&r);
-    bool printed = bb_json_finish(&r.json) && !arena.failed;
-    body->no_memory = body->no_memory || arena.failed;
-    bb_arena_free(&arena);
+    bool printed = bb_json_finish(&r.json) && !scratch->failed;
+    body->no_memory = body->no_memory || scratch->failed;
+    bb_arena_reset(scratch);
     return printed && body->length <= endpoint->body_max;
 }

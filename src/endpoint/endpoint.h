@@ -75,8 +75,10 @@ const struct bb_endpoint *bb_endpoint_of(bb_type type);
 /* Whether the product receives on `host` (lower case). */
 bool bb_endpoint_has_host(const struct bb_endpoint *endpoint, const char *host);
 
-/* Renders `message` for `webhook` into `body`. False: too large or no memory. */
-bool bb_endpoint_render(const struct bb_endpoint *endpoint, const struct bb_message *message,
-                        const bb_webhook *webhook, struct bb_buf *body, struct bb_cuts *cuts);
+/* Renders `message` for `webhook` into `body`; `scratch` is empty, and is again afterwards. False:
+ * too large or no memory. */
+bool bb_endpoint_render(const struct bb_endpoint *endpoint, struct bb_arena *scratch,
+                        const struct bb_message *message, const bb_webhook *webhook,
+                        struct bb_buf *body, struct bb_cuts *cuts);
 
 #endif

@@ -172,17 +172,19 @@ static double render_us(const bb_webhook *webhook, size_t *length) {
     double start = bench_now_s();
     for (unsigned i = 0; i < RENDERS; i++) {
         struct bb_message message;
-        struct bb_arena arena;
+        struct bb_arena arena, scratch;
         struct bb_cuts cuts;
         struct bb_buf body;
         bench_sample_next(&sample, i);
         bb_arena_init(&arena, &bb_mem_default);
+        bb_arena_init(&scratch, &bb_mem_default);
         bb_buf_init(&body, &bb_mem_default, endpoint->body_max);
         if (!bb_message_make(&message, &arena, &sample.event, BB_ENGLISH) ||
-            !bb_endpoint_render(endpoint, &message, webhook, &body, &cuts))
+            !bb_endpoint_render(endpoint, &scratch, &message, webhook, &body, &cuts))
             return -1;
         *length = body.length;
         bb_buf_free(&body);
+        bb_arena_free(&scratch);
         bb_arena_free(&arena);
     }
     return (bench_now_s() - start) * 1e6 / RENDERS;
