@@ -91,9 +91,6 @@ static void *thread_main(void *user) {
     struct bb_dispatcher *d = user;
     uint64_t flush, answered = 0;
     bb_process_block_signals();
-    pthread_mutex_lock(&d->drive_lock);
-    d->driver = pthread_self();
-    pthread_mutex_unlock(&d->drive_lock);
     while (take_orders(d, &flush)) {
         bool is_asked = flush != answered;
         bb_courier_turn(d->courier, is_asked && is_idle(d) ? 0 : -1, true);
