@@ -222,11 +222,22 @@ int bb_dispatcher_fd(bb_dispatcher *d) {
     return courier ? bb_poller_fd(courier->poller) : BB_ERR_SYSTEM;
 }
 
+/* Only who drives may look at what is under way. */
+static int timeout_ms(struct bb_dispatcher *d) {
+    enum { ASK_AGAIN_MS = 10 };
+    if (d->is_driving)
+        return d->has_thread ? -1 : ASK_AGAIN_MS;
+    atomic_store(&d->courier->is_asleep, true);
+    return bb_courier_idle_ms(d->courier, true);
+}
+
 int bb_dispatcher_timeout_ms(bb_dispatcher *d) {
     if (bb_dispatcher_check(d, NULL) != BB_OK || bb_dispatcher_fd(d) < 0)
         return -1;
-    atomic_store(&d->courier->is_asleep, true);
-    return bb_courier_idle_ms(d->courier, true);
+    pthread_mutex_lock(&d->drive_lock);
+    int wait_ms = timeout_ms(d);
+    pthread_mutex_unlock(&d->drive_lock);
+    return wait_ms;
 }
 
 int bb_dispatcher_run(bb_dispatcher *d, bb_error *error) {
