@@ -48,6 +48,13 @@ static void end_driving(struct bb_dispatcher *d) {
     pthread_mutex_unlock(&d->drive_lock);
 }
 
+/* The host's loop may have gone to sleep before, and has not seen what was changed meanwhile. */
+static void hand_back(struct bb_dispatcher *d) {
+    atomic_store(&d->courier->has_news, true);
+    bb_poller_wake(d->courier->poller);
+    end_driving(d);
+}
+
 static bool is_idle(struct bb_dispatcher *d) {
     int64_t now_ms = bb_dispatcher_ticks(d);
     pthread_mutex_lock(&d->lock);
@@ -160,7 +167,7 @@ int bb_dispatcher_stop(bb_dispatcher *d, uint32_t deadline_ms, size_t *waiting, 
         join(d);
     } else {
         drain(d, end_ms);
-        end_driving(d);
+        hand_back(d);
     }
     if (waiting)
         *waiting = waiting_in(d);
@@ -206,7 +213,7 @@ int bb_dispatcher_flush(bb_dispatcher *d, uint32_t timeout_ms, bb_error *error) 
     if (has_thread || code)
         return code;
     code = drive_until_idle(d, timeout_ms, error);
-    end_driving(d);
+    hand_back(d);
     return code;
 }
 
