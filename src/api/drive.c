@@ -149,7 +149,7 @@ static void join(struct bb_dispatcher *d) {
     pthread_join(d->driver, NULL);
     pthread_mutex_lock(&d->drive_lock);
     d->has_thread = d->is_driving = d->is_stopping = false;
-    d->flush_done = d->flush_asked; /* nobody is left to wait for */
+    d->flush_cut = d->flush_asked; /* nobody is left to wait for */
     pthread_cond_broadcast(&d->driven);
     pthread_mutex_unlock(&d->drive_lock);
 }
@@ -189,9 +189,12 @@ static int wait_for_thread(struct bb_dispatcher *d, uint32_t timeout_ms, bb_erro
     pthread_mutex_unlock(&d->drive_lock);
     bb_courier_wake(d);
     pthread_mutex_lock(&d->drive_lock);
-    while (d->flush_done < mine && late_by == 0)
+    while (d->flush_done < mine && d->flush_cut < mine && late_by == 0)
         late_by = pthread_cond_timedwait(&d->driven, &d->drive_lock, &end);
-    return d->flush_done >= mine ? BB_OK : late(timeout_ms, error);
+    if (d->flush_done >= mine)
+        return BB_OK;
+    return d->flush_cut >= mine ? bb_fail(error, BB_ERR_BUSY, "the dispatcher was stopped")
+                                : late(timeout_ms, error);
 }
 
 static int drive_until_idle(struct bb_dispatcher *d, uint32_t timeout_ms, bb_error *error) {
