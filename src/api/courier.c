@@ -190,12 +190,12 @@ static void end_finished(struct bb_courier *courier) {
 }
 
 void bb_courier_turn(struct bb_courier *courier, int64_t wait_ms, bool may_begin) {
-    atomic_store(&courier->has_news, false);
     if (may_begin)
         begin_due(courier);
     int timeout = how_long(courier, wait_ms, may_begin);
     wait_for_events(courier, timeout);
     atomic_store(&courier->is_asleep, false);
+    atomic_store(&courier->has_news, false); /* whatever it is, it is looked at from here on */
     bb_flight_check_look_ups(courier);
     end_finished(courier);
     bb_ending_tell_losses(courier);
