@@ -55,14 +55,6 @@ static void hand_back(struct bb_dispatcher *d) {
     end_driving(d);
 }
 
-static bool is_idle(struct bb_dispatcher *d) {
-    int64_t now_ms = bb_dispatcher_ticks(d);
-    pthread_mutex_lock(&d->lock);
-    bool idle = bb_scheduler_is_idle(&d->scheduler, now_ms);
-    pthread_mutex_unlock(&d->lock);
-    return idle;
-}
-
 /* What is under way ends, by itself or by force; nothing new begins. */
 static void drain(struct bb_dispatcher *d, int64_t end_ms) {
     int64_t left;
@@ -99,13 +91,14 @@ static void *thread_main(void *user) {
     uint64_t flush, answered = 0;
     bb_process_block_signals();
     while (take_orders(d, &flush)) {
-        bool is_asked = flush != answered;
-        bb_courier_turn(d->courier, is_asked && is_idle(d) ? 0 : -1, true);
-        if (is_asked && is_idle(d)) {
+        bool is_asked = d->courier->is_flushing = flush != answered;
+        bb_courier_turn(d->courier, -1, true);
+        if (is_asked && bb_courier_is_idle(d->courier)) {
             answer_flush(d, flush);
             answered = flush;
         }
     }
+    d->courier->is_flushing = false;
     drain(d, d->stop_ms);
     return NULL;
 }
@@ -200,8 +193,11 @@ static int wait_for_thread(struct bb_dispatcher *d, uint32_t timeout_ms, bb_erro
 static int drive_until_idle(struct bb_dispatcher *d, uint32_t timeout_ms, bb_error *error) {
     int64_t end_ms = bb_clock_monotonic_ms() + timeout_ms, left;
     bool idle;
-    while (!(idle = is_idle(d)) && (left = end_ms - bb_clock_monotonic_ms()) > 0)
+    d->courier->is_flushing = true;
+    while (!(idle = bb_courier_is_idle(d->courier)) &&
+           (left = end_ms - bb_clock_monotonic_ms()) > 0)
         bb_courier_turn(d->courier, left, true);
+    d->courier->is_flushing = false;
     return idle ? BB_OK : late(timeout_ms, error);
 }
 
