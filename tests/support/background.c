@@ -240,5 +240,6 @@ void background_check_books(background *b) {
     assert_int_equal(stats.dead, b->counts[BB_NOTICE_DEAD]);
     assert_int_equal(stats.retried, b->counts[BB_NOTICE_RETRYING]);
     assert_int_equal(stats.sent, b->sent);
-    assert_int_equal(stats.sent, server_requests(b->receiver));
+    if (stats.in_flight == 0)
+        assert_int_equal(stats.sent, server_requests(b->receiver));
 }

@@ -75,7 +75,8 @@ const told *background_told(background *b, bb_notice_kind kind, size_t index);
 
 bb_stats background_stats(background *b, const char *id);
 
-/* Each delivery is in the books once, and as many requests came as were told of. */
+/* Each delivery is in the books once, and as many requests came as were told of (looked at while
+ * nothing is in flight). */
 void background_check_books(background *b);
 
 #endif
