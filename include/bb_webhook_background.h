@@ -130,7 +130,8 @@ BB_API int bb_dispatcher_stop(struct bb_dispatcher *dispatcher, uint32_t deadlin
 
 /* Waits until nothing is in flight or due: what waits for its next attempt, a pause or an open
  * breaker is not waited for; what waits for its turn within a rate is. Where no thread drives, this
- * call does. BB_ERR_TIMEOUT when that took longer than `timeout_ms`, BB_ERR_BUSY, BB_ERR_FORKED. */
+ * call does. BB_ERR_TIMEOUT when that took longer than `timeout_ms`, BB_ERR_BUSY (also when the
+ * thread is stopped meanwhile), BB_ERR_FORKED. */
 BB_API int bb_dispatcher_flush(struct bb_dispatcher *dispatcher, uint32_t timeout_ms,
                                bb_error *error);
 

@@ -162,10 +162,19 @@ void bb_courier_wake(struct bb_dispatcher *dispatcher) {
         bb_poller_wake(courier->poller);
 }
 
+bool bb_courier_is_idle(struct bb_courier *courier) {
+    struct bb_dispatcher *d = courier->dispatcher;
+    int64_t now_ms = bb_dispatcher_ticks(d);
+    pthread_mutex_lock(&d->lock);
+    bool idle = bb_scheduler_is_idle(&d->scheduler, now_ms);
+    pthread_mutex_unlock(&d->lock);
+    return idle;
+}
+
 /* Who has news before `is_asleep` is set is seen by the look after it; who has them later sees that
  * it is set, and wakes. */
 static int how_long(struct bb_courier *courier, int64_t wait_ms, bool may_begin) {
-    if (wait_ms == 0)
+    if (wait_ms == 0 || (courier->is_flushing && bb_courier_is_idle(courier)))
         return 0;
     atomic_store(&courier->is_asleep, true);
     int idle = bb_courier_idle_ms(courier, may_begin);
@@ -199,12 +208,12 @@ static void end_finished(struct bb_courier *courier) {
 }
 
 void bb_courier_turn(struct bb_courier *courier, int64_t wait_ms, bool may_begin) {
-    atomic_store(&courier->has_news, false);
     if (may_begin)
         begin_due(courier);
     int timeout = how_long(courier, wait_ms, may_begin);
     wait_for_events(courier, timeout);
     atomic_store(&courier->is_asleep, false);
+    atomic_store(&courier->has_news, false); /* whatever it is, it is looked at from here on */
     bb_flight_check_look_ups(courier);
     end_finished(courier);
     bb_ending_tell_losses(courier);

@@ -60,6 +60,7 @@ struct bb_courier {
     uint64_t chance;
     uint64_t refused_told; /* of the dispatcher's `refused` */
     uint64_t dropped_told;
+    bool is_flushing;      /* who drives wants to know as soon as nothing is left to do */
     atomic_bool has_news;  /* something is to be looked at: deliveries, losses, orders */
     atomic_bool is_asleep; /* waits, or its host's loop does: must be woken */
 };
@@ -70,6 +71,9 @@ void bb_courier_free(struct bb_courier *courier); /* nothing is under way */
 
 /* One turn, which waits up to `wait_ms` (-1: as long as nothing is to be done). */
 void bb_courier_turn(struct bb_courier *courier, int64_t wait_ms, bool may_begin);
+
+/* Nothing is in flight or due. */
+bool bb_courier_is_idle(struct bb_courier *courier);
 
 /* How long nothing is to be done; -1: until something happens. */
 int bb_courier_idle_ms(struct bb_courier *courier, bool may_begin);

@@ -58,6 +58,7 @@ struct bb_dispatcher {
     bool is_stopping;                     /* it is to end ... */
     int64_t stop_ms;                      /* ... at this time (monotonic) */
     uint64_t flush_asked, flush_done;     /* numbers of flushes */
+    uint64_t flush_cut;                   /* those up to here were stopped */
     _Atomic(struct bb_courier *) courier; /* NULL: nobody has driven so far */
 };
 

@@ -48,12 +48,11 @@ static void end_driving(struct bb_dispatcher *d) {
     pthread_mutex_unlock(&d->drive_lock);
 }
 
-static bool is_idle(struct bb_dispatcher *d) {
-    int64_t now_ms = bb_dispatcher_ticks(d);
-    pthread_mutex_lock(&d->lock);
-    bool idle = bb_scheduler_is_idle(&d->scheduler, now_ms);
-    pthread_mutex_unlock(&d->lock);
-    return idle;
+/* The host's loop may have gone to sleep before, and has not seen what was changed meanwhile. */
+static void hand_back(struct bb_dispatcher *d) {
+    atomic_store(&d->courier->has_news, true);
+    bb_poller_wake(d->courier->poller);
+    end_driving(d);
 }
 
 /* What is under way ends, by itself or by force; nothing new begins. */
@@ -91,17 +90,15 @@ static void *thread_main(void *user) {
     struct bb_dispatcher *d = user;
     uint64_t flush, answered = 0;
     bb_process_block_signals();
-    pthread_mutex_lock(&d->drive_lock);
-    d->driver = pthread_self();
-    pthread_mutex_unlock(&d->drive_lock);
     while (take_orders(d, &flush)) {
-        bool is_asked = flush != answered;
-        bb_courier_turn(d->courier, is_asked && is_idle(d) ? 0 : -1, true);
-        if (is_asked && is_idle(d)) {
+        bool is_asked = d->courier->is_flushing = flush != answered;
+        bb_courier_turn(d->courier, -1, true);
+        if (is_asked && bb_courier_is_idle(d->courier)) {
             answer_flush(d, flush);
             answered = flush;
         }
     }
+    d->courier->is_flushing = false;
     drain(d, d->stop_ms);
     return NULL;
 }
@@ -145,7 +142,7 @@ static void join(struct bb_dispatcher *d) {
     pthread_join(d->driver, NULL);
     pthread_mutex_lock(&d->drive_lock);
     d->has_thread = d->is_driving = d->is_stopping = false;
-    d->flush_done = d->flush_asked; /* nobody is left to wait for */
+    d->flush_cut = d->flush_asked; /* nobody is left to wait for */
     pthread_cond_broadcast(&d->driven);
     pthread_mutex_unlock(&d->drive_lock);
 }
@@ -163,7 +160,7 @@ int bb_dispatcher_stop(bb_dispatcher *d, uint32_t deadline_ms, size_t *waiting, 
         join(d);
     } else {
         drain(d, end_ms);
-        end_driving(d);
+        hand_back(d);
     }
     if (waiting)
         *waiting = waiting_in(d);
@@ -185,16 +182,22 @@ static int wait_for_thread(struct bb_dispatcher *d, uint32_t timeout_ms, bb_erro
     pthread_mutex_unlock(&d->drive_lock);
     bb_courier_wake(d);
     pthread_mutex_lock(&d->drive_lock);
-    while (d->flush_done < mine && late_by == 0)
+    while (d->flush_done < mine && d->flush_cut < mine && late_by == 0)
         late_by = pthread_cond_timedwait(&d->driven, &d->drive_lock, &end);
-    return d->flush_done >= mine ? BB_OK : late(timeout_ms, error);
+    if (d->flush_done >= mine)
+        return BB_OK;
+    return d->flush_cut >= mine ? bb_fail(error, BB_ERR_BUSY, "the dispatcher was stopped")
+                                : late(timeout_ms, error);
 }
 
 static int drive_until_idle(struct bb_dispatcher *d, uint32_t timeout_ms, bb_error *error) {
     int64_t end_ms = bb_clock_monotonic_ms() + timeout_ms, left;
     bool idle;
-    while (!(idle = is_idle(d)) && (left = end_ms - bb_clock_monotonic_ms()) > 0)
+    d->courier->is_flushing = true;
+    while (!(idle = bb_courier_is_idle(d->courier)) &&
+           (left = end_ms - bb_clock_monotonic_ms()) > 0)
         bb_courier_turn(d->courier, left, true);
+    d->courier->is_flushing = false;
     return idle ? BB_OK : late(timeout_ms, error);
 }
 
@@ -209,7 +212,7 @@ int bb_dispatcher_flush(bb_dispatcher *d, uint32_t timeout_ms, bb_error *error) 
     if (has_thread || code)
         return code;
     code = drive_until_idle(d, timeout_ms, error);
-    end_driving(d);
+    hand_back(d);
     return code;
 }
 
@@ -225,11 +228,22 @@ int bb_dispatcher_fd(bb_dispatcher *d) {
     return courier ? bb_poller_fd(courier->poller) : BB_ERR_SYSTEM;
 }
 
+/* Only who drives may look at what is under way. */
+static int timeout_ms(struct bb_dispatcher *d) {
+    enum { ASK_AGAIN_MS = 10 };
+    if (d->is_driving)
+        return d->has_thread ? -1 : ASK_AGAIN_MS;
+    atomic_store(&d->courier->is_asleep, true);
+    return bb_courier_idle_ms(d->courier, true);
+}
+
 int bb_dispatcher_timeout_ms(bb_dispatcher *d) {
     if (bb_dispatcher_check(d, NULL) != BB_OK || bb_dispatcher_fd(d) < 0)
         return -1;
-    atomic_store(&d->courier->is_asleep, true);
-    return bb_courier_idle_ms(d->courier, true);
+    pthread_mutex_lock(&d->drive_lock);
+    int wait_ms = timeout_ms(d);
+    pthread_mutex_unlock(&d->drive_lock);
+    return wait_ms;
 }
 
 int bb_dispatcher_run(bb_dispatcher *d, bb_error *error) {

@@ -224,11 +224,19 @@ void bb_ending_put_off(struct bb_courier_flight *flight, int64_t wait_ms) {
     bb_flight_end(flight);
 }
 
+/* Retained: it may be replaced at any time. */
+static struct bb_hook *present_hook(struct bb_dispatcher *d, const struct bb_standing *standing) {
+    pthread_mutex_lock(&d->lock);
+    struct bb_hook *hook = bb_hook_retain(standing->hook);
+    pthread_mutex_unlock(&d->lock);
+    return hook;
+}
+
 void bb_ending_without_attempt(struct bb_courier *courier, struct bb_delivery *delivery,
                                enum bb_due why) {
     struct bb_dispatcher *d = courier->dispatcher;
     struct bb_standing *standing = delivery->queue->owner;
-    struct bb_hook *hook = bb_hook_retain(standing->hook);
+    struct bb_hook *hook = present_hook(d, standing);
     struct bb_parcel *parcel = bb_parcel_retain(delivery->parcel);
     struct telling telling = {.dispatcher = d, .hook = hook};
     bb_outcome outcome = BB_OUTCOME_INIT;

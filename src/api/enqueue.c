@@ -124,6 +124,7 @@ static int enqueue(struct entry *entry, const bb_event *event, uint32_t delay_ms
         if (code != CHANGED)
             return code;
         bb_hooks_free(&entry->hooks);
+        entry->count = 0;
         code = BB_OK;
     }
     return code;

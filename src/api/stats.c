@@ -26,12 +26,16 @@ static void count_state(bb_stats *stats, const struct bb_flow *flow, int64_t now
 }
 
 static void fill_in_all(struct bb_dispatcher *d, bb_stats *stats, int64_t now_ms) {
+    uint64_t dropped = atomic_load(&d->dropped);
     struct bb_store_counts counts = d->store->vtable->counts(d->store);
     fill_in_counters(stats, &d->totals);
     stats->waiting = counts.waiting;
     stats->waiting_bytes = counts.bytes;
-    stats->in_flight = d->scheduler.in_flight;
-    stats->dropped = atomic_load(&d->dropped);
+    stats->in_flight = counts.claimed;
+    stats->dropped = dropped;
+    /* another thread may have put one that it has not counted yet */
+    stats->enqueued =
+        stats->waiting + stats->in_flight + stats->delivered + stats->dead + stats->dropped;
     stats->refused = atomic_load(&d->refused);
     stats->latency_sum_ms = d->latency.sum_ms;
     for (size_t i = 0; i < BB_LATENCY_BUCKETS; i++)

@@ -242,8 +242,11 @@ void bb_scheduler_end(struct bb_scheduler *s, struct bb_flight *flight, bool is_
 }
 
 void bb_scheduler_unblock(struct bb_scheduler *s, struct bb_lane *lane) {
-    if (lane->place == BB_LANE_BUSY)
-        give(s, lane, 0);
+    if (lane->place != BB_LANE_BUSY)
+        return;
+    give(s, lane, 0);
+    if (lane->is_removed) /* it may be empty, and is to be closed then */
+        s->store->vtable->wake(s->store, lane->queue);
 }
 
 /* ---- waiting ---- */

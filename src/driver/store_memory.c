@@ -193,8 +193,8 @@ static void drop(struct memory *m, struct row *row) {
 
 static bool make_room(struct memory *m, size_t count, uint64_t bytes) {
     struct row *row;
-    if (count > m->config.max_deliveries || bytes > m->config.max_bytes)
-        return false;
+    if (m->counts.claimed + count > m->config.max_deliveries || bytes > m->config.max_bytes)
+        return false; /* nothing is dropped in vain */
     while (!has_room(m, count, bytes)) {
         if (!m->config.drops_oldest || !(row = oldest_waiting(m)))
             return false;

@@ -22,6 +22,7 @@ typedef struct told {
     int http_status;
     int64_t wait_ms;
     uint64_t count;
+    int64_t at_ms; /* by the test's clock, if it has one */
 } told;
 
 typedef struct background {
@@ -51,6 +52,9 @@ bb_webhook background_hook(background *b, bb_type type, const char *id, const se
                            size_t count);
 void background_add(background *b, const bb_webhook *hook);
 void background_add_healthy(background *b, bb_type type, const char *id);
+/* background_hook and background_add in one. */
+void background_script(background *b, bb_type type, const char *id, const server_step *steps,
+                       size_t count);
 
 /* Enqueues the sample event under this id; the number of deliveries. */
 size_t background_enqueue(background *b, const char *event_id);
@@ -60,6 +64,9 @@ void background_flush(background *b);
 
 /* Drives (nobody else does) until so many notices of the kind have come; fails when they do not. */
 void background_drive_until(background *b, bb_notice_kind kind, size_t count);
+/* The same with the test's clock, which is moved on to the next thing to do whenever nothing is in
+ * flight; never beyond `until_ms`. Without a failure: whether they have come. */
+int background_pass_time(background *b, bb_notice_kind kind, size_t count, int64_t until_ms);
 /* The same while the library's thread drives. */
 void background_wait_until(background *b, bb_notice_kind kind, size_t count);
 
@@ -68,7 +75,8 @@ const told *background_told(background *b, bb_notice_kind kind, size_t index);
 
 bb_stats background_stats(background *b, const char *id);
 
-/* Each delivery is in the books once, and as many requests came as were told of. */
+/* Each delivery is in the books once, and as many requests came as were told of (looked at while
+ * nothing is in flight). */
 void background_check_books(background *b);
 
 #endif
