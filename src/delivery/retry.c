@@ -35,6 +35,11 @@ static bool unknown_ends_it(const struct bb_retry_rules *rules,
            (rules->when_unknown == BB_UNKNOWN_ONCE_MORE && history->unknowns > 1);
 }
 
+static uint32_t most_attempts(const struct bb_retry_rules *rules) {
+    bool is_less = rules->max_attempts > 0 && rules->max_attempts < BB_RETRY_ATTEMPTS_MAX;
+    return is_less ? rules->max_attempts : BB_RETRY_ATTEMPTS_MAX;
+}
+
 static struct bb_retry_decision give_up(const char *why) {
     return (struct bb_retry_decision){.why_not = why};
 }
@@ -57,8 +62,8 @@ struct bb_retry_decision bb_retry_decide(const struct bb_retry_schedule *schedul
     history->unknowns += outcome->verdict == BB_UNKNOWN;
     if (outcome->verdict == BB_UNKNOWN && unknown_ends_it(rules, history))
         return give_up("it may have arrived, so it is not sent again");
-    uint32_t most = rules->max_attempts ? rules->max_attempts : BB_RETRY_ATTEMPTS_MAX;
-    int64_t wait = history->attempts < most ? wait_of(schedule, history, outcome, chance) : -1;
+    bool goes_on = history->attempts < most_attempts(rules);
+    int64_t wait = goes_on ? wait_of(schedule, history, outcome, chance) : -1;
     if (wait < 0)
         return give_up("that was the last attempt");
     int64_t due = now_ms > INT64_MAX - wait ? INT64_MAX : now_ms + wait;
