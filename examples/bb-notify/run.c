@@ -78,7 +78,8 @@ int run_events(struct session *session) {
     struct events events;
     int status = EXIT_USAGE;
     if (events_open(&events, options->events_path)) {
-        progress_start(&session->progress, progress_wanted() ? lines_count(events.lines.file) : 0);
+        progress_start(&session->progress,
+                       progress_wanted() ? lines_count(events.lines.descriptor) : 0);
         handle_events(session, &events,
                       options->mode == MODE_DRY_RUN ? print_requests : post_event);
         status = session_finish(session);
