@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "background_members.h"
 #include "config_text.h"
 #include "webhook_ids.h"
 #include "webhook_members.h"
@@ -40,6 +41,20 @@ static const struct member members[] = {
     {"timeout_ms", read_milliseconds, AT(options.timeout_ms), false},
     {"ca_file", read_readable_path, AT(options.ca_file), false},
     {"user_agent", read_text, AT(options.user_agent), false},
+    {"retry_delays_ms", read_retry_delays, AT(background), false},
+    {"no_jitter", read_flag, AT(background.no_jitter), false},
+    {"max_waiting", read_count, AT(background.max_waiting), false},
+    {"max_waiting_bytes", read_bytes, AT(background.max_waiting_bytes), false},
+    {"max_in_flight", read_slots, AT(background.max_in_flight), false},
+    {"slow_after_ms", read_milliseconds, AT(background.slow_after_ms), false},
+    {"breaker_failures", read_count, AT(background.breaker_failures), false},
+    {"breaker_percent", read_percent, AT(background.breaker_percent), false},
+    {"breaker_open_ms", read_milliseconds, AT(background.breaker_open_ms), false},
+    {"breaker_open_max_ms", read_milliseconds, AT(background.breaker_open_max_ms), false},
+    {"disable_after_s", read_count, AT(background.disable_after_s), false},
+    {"when_full", read_when_full, AT(background.when_full), false},
+    {"resolver", read_resolver, AT(background.resolver), false},
+    {"dns_servers", read_filled_text, AT(background.dns_servers), false},
 };
 
 /* "webhook "ops room"", or "webhook 3" while its name is the mistake. */
@@ -74,7 +89,10 @@ static void fit_post_timeout(bb_options *options) {
 }
 
 bool config_load(const char *path, struct config *config, struct mistake *mistake) {
-    *config = (struct config){.options = BB_OPTIONS_INIT, .common = BB_WEBHOOK_INIT};
+    *config = (struct config){.options = BB_OPTIONS_INIT,
+                              .background = BB_BACKGROUND_OPTIONS_INIT,
+                              .common = BB_WEBHOOK_INIT};
+    config->options.background = &config->background;
     config->document = config_text_read(path, mistake);
     if (!config->document)
         return mistaken_at(mistake, path);
@@ -91,5 +109,6 @@ void config_free(struct config *config) {
     for (size_t i = 0; i < config->count; i++)
         webhook_clear(&config->webhooks[i]);
     free(config->webhooks);
+    background_clear(&config->background);
     cJSON_Delete(config->document);
 }

@@ -7,7 +7,8 @@
 #include <bb_webhook.h>
 
 struct config {
-    bb_options options;
+    bb_options options; /* its `background` is the next one: a config is not copied */
+    bb_background_options background;
     bb_webhook *webhooks; /* in the file's order, each with an id of its own */
     size_t count;
     bb_webhook common; /* what the file says once for all webhooks */

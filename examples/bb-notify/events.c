@@ -1,30 +1,34 @@
 #include "events.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-/* A directory opens like a file; only reading tells. */
-static bool is_readable(FILE *file) {
-    int byte = getc(file);
-    return byte == EOF ? !ferror(file) : ungetc(byte, file) == byte;
+/* A directory opens like a file; only reading tells. Nothing is read, so that nothing is waited
+ * for either. */
+static bool is_readable(int descriptor) {
+    char none;
+    return descriptor >= 0 && read(descriptor, &none, 0) == 0;
 }
 
 bool events_open(struct events *events, const char *path) {
     bool standard_input = strcmp(path, "-") == 0;
-    FILE *file = standard_input ? stdin : fopen(path, "r");
+    int descriptor = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     *events = (struct events){.name = standard_input ? "standard input" : path};
-    lines_start(&events->lines, file);
-    if (!file || !is_readable(file))
+    lines_start(&events->lines, descriptor);
+    if (!is_readable(descriptor))
         events->failure = errno;
     return events->failure == 0;
 }
 
 void events_close(struct events *events) {
-    FILE *file = events->lines.file;
+    int descriptor = events->lines.descriptor;
     bb_event_doc_free(events->document);
     lines_end(&events->lines);
-    if (file && file != stdin)
-        fclose(file);
+    if (descriptor >= 0 && descriptor != STDIN_FILENO)
+        close(descriptor);
 }
 
 static enum event_kind bad(struct events *events, const char *text) {
@@ -44,8 +48,7 @@ static enum event_kind parse(struct events *events) {
 }
 
 static enum event_kind end(struct events *events) {
-    if (ferror(events->lines.file))
-        events->failure = errno;
+    events->failure = events->lines.failure;
     return EVENTS_END;
 }
 
@@ -56,17 +59,26 @@ static bool is_blank(const struct lines *lines) {
     return true;
 }
 
-enum event_kind events_next(struct events *events) {
+enum event_kind events_take(struct events *events) {
     for (;;)
-        switch (lines_next(&events->lines)) {
+        switch (lines_take(&events->lines)) {
         case LINE_END:
             return end(events);
         case LINE_TOO_LONG:
             return bad(events, "is longer than 16 MiB");
         case LINE_NO_MEMORY:
             return bad(events, "there is no memory for it");
+        case LINE_PART:
+            return EVENTS_PART;
         case LINE_TEXT:
             if (!is_blank(&events->lines))
                 return parse(events);
         }
+}
+
+enum event_kind events_next(struct events *events) {
+    enum event_kind kind;
+    while ((kind = events_take(events)) == EVENTS_PART)
+        lines_read(&events->lines);
+    return kind;
 }

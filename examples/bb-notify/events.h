@@ -10,7 +10,8 @@
 enum event_kind {
     EVENTS_END,   /* or reading failed: `failure` is set */
     EVENTS_EVENT, /* `event` is set, until the next call */
-    EVENTS_BAD    /* a line that is no event: `problem` is set */
+    EVENTS_BAD,   /* a line that is no event: `problem` is set */
+    EVENTS_PART   /* of events_take only: the rest of the line must be read first */
 };
 
 struct events {
@@ -29,5 +30,8 @@ void events_close(struct events *events);
 
 /* Reads on to the next line that is not blank. */
 enum event_kind events_next(struct events *events);
+
+/* The same of what lines_read(&events->lines) has read already. */
+enum event_kind events_take(struct events *events);
 
 #endif

@@ -73,6 +73,11 @@ void json_line_integer(struct json_line *line, const char *name, int64_t value) 
     fprintf(line->out, "%" PRId64, value);
 }
 
+void json_line_flag(struct json_line *line, const char *name, bool value) {
+    write_name(line, name);
+    fputs(value ? "true" : "false", line->out);
+}
+
 void json_line_open(struct json_line *line, const char *name, const char *bracket) {
     write_name(line, name);
     fputs(bracket, line->out);

@@ -3,6 +3,7 @@
 #ifndef BB_NOTIFY_JSON_LINE_H
 #define BB_NOTIFY_JSON_LINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ void json_line_end(struct json_line *line);
 void json_line_string(struct json_line *line, const char *name, const char *value);
 void json_line_bytes(struct json_line *line, const char *name, const char *value, size_t length);
 void json_line_integer(struct json_line *line, const char *name, int64_t value);
+void json_line_flag(struct json_line *line, const char *name, bool value);
 
 /* A member that is an object ("{" and "}") or an array ("[" and "]"). */
 void json_line_open(struct json_line *line, const char *name, const char *bracket);

@@ -2,20 +2,46 @@
 
 #include "json_line.h"
 
-void json_output_delivery(FILE *out, const bb_attempt_report *row) {
+static void write_delivery(struct json_line *line, const bb_attempt_report *row) {
     const bb_outcome *outcome = row->outcome;
+    json_line_string(line, "webhook", row->webhook_name);
+    json_line_string(line, "type", bb_type_name(row->type));
+    json_line_string(line, "activity_type", bb_activity_name(row->activity));
+    json_line_string(line, "verdict", bb_verdict_name(outcome->verdict));
+    json_line_integer(line, "http_status", outcome->http_status);
+    json_line_string(line, "remote_code", outcome->remote_code);
+    json_line_string(line, "remote_message", outcome->remote_message);
+    json_line_integer(line, "retry_after_ms", outcome->retry_after_ms);
+    json_line_integer(line, "attempt", row->attempt);
+    json_line_integer(line, "duration_ms", row->duration_ms);
+}
+
+void json_output_delivery(FILE *out, const bb_attempt_report *row) {
     struct json_line line;
     json_line_begin(&line, out);
-    json_line_string(&line, "webhook", row->webhook_name);
-    json_line_string(&line, "type", bb_type_name(row->type));
-    json_line_string(&line, "activity_type", bb_activity_name(row->activity));
-    json_line_string(&line, "verdict", bb_verdict_name(outcome->verdict));
-    json_line_integer(&line, "http_status", outcome->http_status);
-    json_line_string(&line, "remote_code", outcome->remote_code);
-    json_line_string(&line, "remote_message", outcome->remote_message);
-    json_line_integer(&line, "retry_after_ms", outcome->retry_after_ms);
-    json_line_integer(&line, "attempt", row->attempt);
-    json_line_integer(&line, "duration_ms", row->duration_ms);
+    write_delivery(&line, row);
+    json_line_end(&line);
+}
+
+void json_output_attempt(FILE *out, const bb_notice *notice) {
+    const bb_attempt_report *row = notice->attempt;
+    struct json_line line;
+    json_line_begin(&line, out);
+    write_delivery(&line, row);
+    json_line_string(&line, "webhook_id", row->webhook_id);
+    json_line_string(&line, "event_id", row->event_id);
+    json_line_string(&line, "delivery_id", row->delivery_id);
+    json_line_flag(&line, "sent", row->sent != 0);
+    json_line_string(&line, "text", notice->text);
+    if (notice->kind == BB_NOTICE_RETRYING)
+        json_line_integer(&line, "next_attempt_ms", notice->wait_ms);
+    json_line_end(&line);
+}
+
+void json_output_statistics(FILE *out, const char *prometheus, size_t length) {
+    struct json_line line;
+    json_line_begin(&line, out);
+    json_line_bytes(&line, "prometheus", prometheus, length);
     json_line_end(&line);
 }
 

@@ -1,4 +1,5 @@
 /* bb-notify: tells webhooks what happened. See --help. */
+#include "background.h"
 #include "demo.h"
 #include "options.h"
 #include "run.h"
@@ -16,11 +17,17 @@ static void use_utf8(void) {
         setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+static int run_in(struct session *session, enum mode mode) {
+    if (mode == MODE_TEST)
+        return run_test(session);
+    return mode == MODE_BACKGROUND ? background_run(session) : run_events(session);
+}
+
 static int run(const struct options *options) {
     struct session session;
     int status = EXIT_USAGE;
     if (session_open(&session, options))
-        status = options->mode == MODE_TEST ? run_test(&session) : run_events(&session);
+        status = run_in(&session, options->mode);
     session_close(&session);
     return status;
 }

@@ -126,3 +126,31 @@ bool read_milliseconds(const cJSON *value, void *field, struct mistake *mistake)
     *(uint32_t *)field = (uint32_t)integer;
     return true;
 }
+
+bool read_up_to(const cJSON *value, int64_t most, int64_t *integer, struct mistake *mistake) {
+    if (!read_integer(value, integer, mistake))
+        return false;
+    return (*integer >= 1 && *integer <= most) ||
+           mistaken(mistake, "must be from 1 to %" PRId64, most);
+}
+
+bool read_count(const cJSON *value, void *field, struct mistake *mistake) {
+    int64_t integer;
+    if (!read_up_to(value, UINT32_MAX, &integer, mistake))
+        return false;
+    *(uint32_t *)field = (uint32_t)integer;
+    return true;
+}
+
+bool read_choice(const cJSON *value, const char *const *names, unsigned *choice,
+                 struct mistake *mistake) {
+    const char *name;
+    if (!read_text(value, &name, mistake))
+        return false;
+    for (unsigned i = 0; names[i]; i++)
+        if (strcmp(names[i], name) == 0) {
+            *choice = i + 1;
+            return true;
+        }
+    return mistaken(mistake, "\"%s\" is not known", name);
+}

@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What is wrong, told from the inside out: each level puts its place in front. */
 struct mistake {
@@ -41,5 +42,14 @@ bool read_flag(const cJSON *value, void *field, struct mistake *mistake);       
 bool read_opposite_flag(const cJSON *value, void *field, struct mistake *mistake); /* int */
 bool read_integer(const cJSON *value, void *field, struct mistake *mistake);       /* int64_t */
 bool read_milliseconds(const cJSON *value, void *field, struct mistake *mistake);  /* uint32_t */
+bool read_count(const cJSON *value, void *field, struct mistake *mistake); /* uint32_t, >= 1 */
+
+/* For readers of other ranges: an integer from 1 to `most`. */
+bool read_up_to(const cJSON *value, int64_t most, int64_t *integer, struct mistake *mistake);
+
+/* For readers of an enum whose constants count from 1: the place of a name in the list, which NULL
+ * ends. */
+bool read_choice(const cJSON *value, const char *const *names, unsigned *choice,
+                 struct mistake *mistake);
 
 #endif

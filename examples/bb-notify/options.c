@@ -9,6 +9,7 @@
 
 static const char usage[] =
     "Usage: bb-notify --config FILE [--json | --dry-run] EVENTS\n"
+    "       bb-notify --config FILE --background [--json] [--stats] EVENTS\n"
     "       bb-notify --config FILE [--json] --test NAME\n"
     "       bb-notify --demo [EVENTS [PAGE]]\n"
     "\n"
@@ -16,8 +17,13 @@ static const char usage[] =
     "one JSON object a line, or - for standard input.\n"
     "\n"
     "  -c, --config FILE  the webhooks, as JSON\n"
+    "  -b, --background   deliver as the library does for long-lived programs: again after\n"
+    "                     a failure, at each product's pace; ends when nothing waits any\n"
+    "                     more, or 10 seconds after SIGINT or SIGTERM\n"
+    "      --stats        with it: print its statistics at the end, as Prometheus text\n"
     "  -n, --dry-run      print each request as one JSON line, send nothing\n"
-    "  -j, --json         print one JSON line per delivery instead of a table\n"
+    "  -j, --json         print one JSON line per delivery (in the background: per attempt)\n"
+    "                     instead of a table\n"
     "  -t, --test NAME    send a test message to the webhook of this name or id\n"
     "      --demo         post EVENTS to a receiver inside the program that plays every\n"
     "                     product, and write what the rooms would show to PAGE\n"
@@ -25,12 +31,14 @@ static const char usage[] =
     "  -h, --help         print this\n"
     "      --version      print the version\n"
     "\n"
-    "Exit status: 0 all delivered, 1 some not, or a line could not be read, 2 wrong\n"
-    "usage or configuration.\n";
+    "Exit status: 0 all delivered, 1 some not, or a line could not be read, or stopped by\n"
+    "a signal, 2 wrong usage or configuration.\n";
 
-enum { OPTION_DEMO = 256, OPTION_VERSION };
+enum { OPTION_DEMO = 256, OPTION_STATS, OPTION_VERSION };
 
 static const struct option long_options[] = {{"config", required_argument, NULL, 'c'},
+                                             {"background", no_argument, NULL, 'b'},
+                                             {"stats", no_argument, NULL, OPTION_STATS},
                                              {"dry-run", no_argument, NULL, 'n'},
                                              {"json", no_argument, NULL, 'j'},
                                              {"test", required_argument, NULL, 't'},
@@ -41,7 +49,7 @@ static const struct option long_options[] = {{"config", required_argument, NULL,
 
 /* What was seen, before it is known to make sense together. */
 struct seen {
-    bool dry_run, demo, help, version, unknown;
+    bool background, dry_run, demo, help, version, unknown;
 };
 
 static void take_option(int option, struct options *options, struct seen *seen) {
@@ -54,6 +62,12 @@ static void take_option(int option, struct options *options, struct seen *seen) 
         break;
     case 't':
         options->test_name = optarg;
+        break;
+    case 'b':
+        seen->background = true;
+        break;
+    case OPTION_STATS:
+        options->stats = true;
         break;
     case 'n':
         seen->dry_run = true;
@@ -73,9 +87,18 @@ static void take_option(int option, struct options *options, struct seen *seen) 
 }
 
 static const char *demo_mistake(const struct options *options, const struct seen *seen, int rest) {
-    if (options->config_path || options->test_name || options->json || seen->dry_run)
+    if (options->config_path || options->test_name || options->json || options->stats ||
+        seen->background || seen->dry_run)
         return "--demo goes with no other option";
     return rest > 2 ? "--demo takes an events file and a page, no more" : NULL;
+}
+
+static const char *background_mistake(const struct options *options, const struct seen *seen) {
+    if (!seen->background)
+        return options->stats ? "--stats goes with --background only" : NULL;
+    if (seen->dry_run)
+        return "--background sends, --dry-run does not: give one of them";
+    return options->test_name ? "--test sends one message now: it goes without --background" : NULL;
 }
 
 static const char *test_mistake(const struct seen *seen, int rest) {
@@ -90,6 +113,9 @@ static const char *find_mistake(const struct options *options, const struct seen
         return demo_mistake(options, seen, rest);
     if (!options->config_path)
         return "--config is missing";
+    const char *mistake = background_mistake(options, seen);
+    if (mistake)
+        return mistake;
     if (options->test_name)
         return test_mistake(seen, rest);
     return rest == 1 ? NULL : "one events file is needed, or - for standard input";
@@ -115,6 +141,8 @@ static enum mode chosen_mode(const struct options *options, const struct seen *s
         return MODE_DEMO;
     if (options->test_name)
         return MODE_TEST;
+    if (seen->background)
+        return MODE_BACKGROUND;
     return seen->dry_run ? MODE_DRY_RUN : MODE_POST;
 }
 
@@ -122,7 +150,7 @@ bool options_read(int argc, char **argv, struct options *options, int *status) {
     struct seen seen = {0};
     int option;
     *options = (struct options){.events_path = DEMO_EVENTS, .page_path = DEMO_PAGE};
-    while ((option = getopt_long(argc, argv, "c:njt:h", long_options, NULL)) != -1)
+    while ((option = getopt_long(argc, argv, "c:bnjt:h", long_options, NULL)) != -1)
         take_option(option, options, &seen);
     *status = EXIT_DELIVERED;
     if (seen.unknown) /* getopt_long has named it */

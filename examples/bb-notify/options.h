@@ -4,11 +4,12 @@
 
 #include <stdbool.h>
 
-enum mode { MODE_POST, MODE_DRY_RUN, MODE_TEST, MODE_DEMO };
+enum mode { MODE_POST, MODE_BACKGROUND, MODE_DRY_RUN, MODE_TEST, MODE_DEMO };
 
 struct options {
     enum mode mode;
     bool json;
+    bool stats;
     const char *config_path;
     const char *events_path; /* "-": standard input */
     const char *test_name;

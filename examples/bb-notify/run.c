@@ -1,7 +1,6 @@
 #include "run.h"
 
 #include "complain.h"
-#include "events.h"
 #include "json_output.h"
 
 #include <errno.h>
@@ -9,7 +8,7 @@
 
 typedef void (*event_handler)(struct session *session, const struct events *events);
 
-static void tell_problem(struct session *session, const struct events *events, const char *text) {
+void run_tell_problem(struct session *session, const struct events *events, const char *text) {
     progress_hide(&session->progress);
     complain("%s: line %lu: %s", events->name, events->lines.number, text);
 }
@@ -17,7 +16,7 @@ static void tell_problem(struct session *session, const struct events *events, c
 static void tell_failure(struct session *session, const struct events *events,
                          const bb_error *error) {
     session->tally.failed++;
-    tell_problem(session, events, error->text);
+    run_tell_problem(session, events, error->text);
 }
 
 static void post_event(struct session *session, const struct events *events) {
@@ -64,7 +63,7 @@ static void handle_events(struct session *session, struct events *events, event_
             handle(session, events);
         } else {
             session->tally.bad_lines++;
-            tell_problem(session, events, events->problem.text);
+            run_tell_problem(session, events, events->problem.text);
         }
         progress_show(&session->progress, events->lines.number);
     }
@@ -78,7 +77,8 @@ int run_events(struct session *session) {
     struct events events;
     int status = EXIT_USAGE;
     if (events_open(&events, options->events_path)) {
-        progress_start(&session->progress, progress_wanted() ? lines_count(events.lines.file) : 0);
+        progress_start(&session->progress,
+                       progress_wanted() ? lines_count(events.lines.descriptor) : 0);
         handle_events(session, &events,
                       options->mode == MODE_DRY_RUN ? print_requests : post_event);
         status = session_finish(session);

@@ -1,5 +1,6 @@
 #include "session.h"
 
+#include "background.h"
 #include "complain.h"
 #include "json_output.h"
 
@@ -27,8 +28,10 @@ bool session_open(struct session *session, const struct options *options) {
         complain("%s", mistake.text);
         return false;
     }
+    session->config.background.notify = background_notice;
+    session->config.background.notify_user = session;
     if (bb_dispatcher_new(&session->config.options, &session->dispatcher, &error) != BB_OK) {
-        complain("%s", error.text);
+        complain("%s: %s", options->config_path, error.text);
         return false;
     }
     return add_webhooks(session, &error);
@@ -62,7 +65,7 @@ void session_flush(struct session *session) {
 
 static bool all_delivered(const struct tally *tally) {
     return tally->failed + tally->bad_lines + tally->verdicts[BB_RETRY] + tally->verdicts[BB_DEAD] +
-               tally->verdicts[BB_UNKNOWN] ==
+               tally->verdicts[BB_UNKNOWN] + tally->dropped + tally->left ==
            0;
 }
 

@@ -9,6 +9,8 @@
 #include "table.h"
 #include "tally.h"
 
+struct background;
+
 struct session {
     const struct options *options;
     struct config config;
@@ -16,7 +18,8 @@ struct session {
     struct table table; /* unless JSON is asked for */
     struct progress progress;
     struct tally tally;
-    bool output_lost; /* standard output takes no more */
+    bool output_lost;              /* standard output takes no more */
+    struct background *background; /* while events are delivered in it; else NULL */
 };
 
 /* False if the configuration is wrong, which is told then. Close in either case. */

@@ -18,6 +18,9 @@ enum {
     TIME_WIDTH = 8
 };
 
+/* Of webhooks' rows, each as wide as its heading. */
+enum { DELIVERED_WIDTH = 9, DEAD_WIDTH = 4, DROPPED_WIDTH = 7, LEFT_WIDTH = 4, ATTEMPTS_WIDTH = 8 };
+
 void table_start(struct table *table, FILE *out) {
     const char *no_colour = getenv("NO_COLOR");
     *table = (struct table){.out = out, .name_width = NAME_WIDTH};
@@ -79,15 +82,6 @@ static const char *without_prefix(const char *activity) {
     return strncmp(activity, "bb.", 3) == 0 ? activity + 3 : activity;
 }
 
-/* The outcome's sentence names the webhook, and so does the row. */
-static const char *without_name(const bb_attempt_report *row) {
-    char prefix[160];
-    int length = snprintf(prefix, sizeof prefix, "webhook \"%s\": ", row->webhook_name);
-    bool is_named =
-        length < (int)sizeof prefix && strncmp(row->outcome->text, prefix, (size_t)length) == 0;
-    return row->outcome->text + (is_named ? length : 0);
-}
-
 void table_row(struct table *table, const bb_attempt_report *row, unsigned long line) {
     if (!table->begun)
         print_heading(table);
@@ -100,7 +94,35 @@ void table_row(struct table *table, const bb_attempt_report *row, unsigned long 
     fprintf(table->out, "%*" PRId64 " ms", TIME_WIDTH - 3, row->duration_ms);
     if (row->outcome->verdict != BB_DELIVERED) {
         fputs("  ", table->out);
-        text_print(table->out, without_name(row));
+        text_print(table->out, text_without_name(row->outcome->text, row->webhook_name));
+    }
+    fputc('\n', table->out);
+}
+
+static void print_standing_heading(struct table *table) {
+    print_column(table, "WEBHOOK", table->name_width);
+    print_column(table, "TYPE", TYPE_WIDTH);
+    fputs("DELIVERED  DEAD  DROPPED  LEFT  ATTEMPTS\n", table->out);
+    table->begun = true;
+}
+
+static void print_standing_numbers(struct table *table, const bb_stats *stats) {
+    print_number(table, (int64_t)stats->delivered, DELIVERED_WIDTH);
+    print_number(table, (int64_t)stats->dead, DEAD_WIDTH);
+    print_number(table, (int64_t)stats->dropped, DROPPED_WIDTH);
+    print_number(table, (int64_t)(stats->waiting + stats->in_flight), LEFT_WIDTH);
+    fprintf(table->out, "%*" PRIu64, ATTEMPTS_WIDTH, stats->attempts);
+}
+
+void table_standing_row(struct table *table, const struct table_standing *standing) {
+    if (!table->begun)
+        print_standing_heading(table);
+    print_column(table, standing->name, table->name_width);
+    print_column(table, bb_type_name(standing->type), TYPE_WIDTH);
+    print_standing_numbers(table, standing->stats);
+    if (*standing->why) {
+        fputs("  ", table->out);
+        text_print(table->out, standing->why);
     }
     fputc('\n', table->out);
 }
@@ -109,18 +131,26 @@ static const char *plural(unsigned long count) {
     return count == 1 ? "" : "s";
 }
 
-static void print_verdicts(struct table *table, const struct tally *tally) {
+/* The parts of the sum, after a colon and then commas. */
+static void print_part(struct table *table, const char **separator, unsigned long count,
+                       const char *what) {
+    if (count == 0)
+        return;
+    fprintf(table->out, "%s%lu %s", *separator, count, what);
+    *separator = ", ";
+}
+
+static void print_parts(struct table *table, const struct tally *tally) {
     const char *separator = ": ";
     for (int verdict = BB_DELIVERED; verdict <= BB_UNKNOWN; verdict++)
-        if (tally->verdicts[verdict]) {
-            fprintf(table->out, "%s%lu %s", separator, tally->verdicts[verdict],
-                    bb_verdict_name((bb_verdict)verdict));
-            separator = ", ";
-        }
+        print_part(table, &separator, tally->verdicts[verdict],
+                   bb_verdict_name((bb_verdict)verdict));
+    print_part(table, &separator, tally->dropped, "dropped");
+    print_part(table, &separator, tally->left, "left");
 }
 
 void table_summary(struct table *table, const struct tally *tally) {
-    unsigned long deliveries = 0;
+    unsigned long deliveries = tally->dropped + tally->left;
     for (int verdict = BB_DELIVERED; verdict <= BB_UNKNOWN; verdict++)
         deliveries += tally->verdicts[verdict];
     if (table->begun)
@@ -131,7 +161,7 @@ void table_summary(struct table *table, const struct tally *tally) {
         fprintf(table->out, "%lu deliveries", deliveries);
     if (tally->events)
         fprintf(table->out, " of %lu event%s", tally->events, plural(tally->events));
-    print_verdicts(table, tally);
+    print_parts(table, tally);
     if (tally->failed)
         fprintf(table->out, "; %lu event%s not posted", tally->failed, plural(tally->failed));
     if (tally->bad_lines)

@@ -1,4 +1,5 @@
-/* Deliveries for people to read: a row for each, and a line that sums up. */
+/* Deliveries for people to read: a row for each (in the background: for each webhook), and a line
+ * that sums up. */
 #ifndef BB_NOTIFY_TABLE_H
 #define BB_NOTIFY_TABLE_H
 
@@ -20,8 +21,17 @@ void table_start(struct table *table, FILE *out);
 /* Makes the column wide enough for `name`, within reason. Before the first row. */
 void table_fit_name(struct table *table, const char *name);
 
-/* `line` is the event's in its file; 0: it has none. */
+/* `line` is the event's in its file; 0: it has none. Rows are of one kind in a table. */
 void table_row(struct table *table, const bb_attempt_report *row, unsigned long line);
+/* What background delivery came to for one webhook. */
+struct table_standing {
+    const char *name;
+    bb_type type;
+    const bb_stats *stats;
+    const char *why; /* something is dead or left; "": there is nothing to tell */
+};
+
+void table_standing_row(struct table *table, const struct table_standing *standing);
 void table_summary(struct table *table, const struct tally *tally);
 
 #endif

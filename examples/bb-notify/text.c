@@ -1,6 +1,7 @@
 #define _XOPEN_SOURCE 700 /* wcwidth */
 #include "text.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 #include <wchar.h>
@@ -103,4 +104,24 @@ void text_print_column(FILE *out, const char *text, size_t width) {
         fputs(ELLIPSIS, out);
     }
     fprintf(out, "%*s", (int)(width - used), "");
+}
+
+const char *text_without_name(const char *sentence, const char *webhook_name) {
+    char prefix[160];
+    int length = snprintf(prefix, sizeof prefix, "webhook \"%s\": ", webhook_name);
+    bool is_named = length < (int)sizeof prefix && strncmp(sentence, prefix, (size_t)length) == 0;
+    return sentence + (is_named ? length : 0);
+}
+
+const char *text_wait(int64_t ms, char out[TEXT_WAIT_SIZE]) {
+    enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+    if (ms < SECOND)
+        snprintf(out, TEXT_WAIT_SIZE, "%" PRId64 " ms", ms);
+    else if (ms < 2 * MINUTE)
+        snprintf(out, TEXT_WAIT_SIZE, "%" PRId64 " s", ms / SECOND);
+    else if (ms < 2 * HOUR)
+        snprintf(out, TEXT_WAIT_SIZE, "%" PRId64 " min", ms / MINUTE);
+    else
+        snprintf(out, TEXT_WAIT_SIZE, "%" PRId64 " h", ms / HOUR);
+    return out;
 }

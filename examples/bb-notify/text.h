@@ -21,4 +21,11 @@ void text_print(FILE *out, const char *text);
 /* The same in exactly `width` columns: padded, or cut and ended with U+2026. */
 void text_print_column(FILE *out, const char *text, size_t width);
 
+/* An outcome's sentence after the name of its webhook, which the place of printing tells. */
+const char *text_without_name(const char *sentence, const char *webhook_name);
+
+/* A wait for people: "300 ms", "25 s", "4 min", "2 h". */
+#define TEXT_WAIT_SIZE 32
+const char *text_wait(int64_t ms, char out[TEXT_WAIT_SIZE]);
+
 #endif

@@ -58,6 +58,22 @@ static bool read_level(const cJSON *value, void *field, struct mistake *mistake)
     return known;
 }
 
+static bool read_order(const cJSON *value, void *field, struct mistake *mistake) {
+    static const char *const names[] = {"issue", "webhook", NULL};
+    unsigned choice = 0;
+    bool known = read_choice(value, names, &choice, mistake);
+    *(bb_order *)field = (bb_order)choice;
+    return known;
+}
+
+static bool read_when_unknown(const cJSON *value, void *field, struct mistake *mistake) {
+    static const char *const names[] = {"retry", "once_more", "give_up", NULL};
+    unsigned choice = 0;
+    bool known = read_choice(value, names, &choice, mistake);
+    *(bb_when_unknown *)field = (bb_when_unknown)choice;
+    return known;
+}
+
 static bool read_set(const cJSON *list, name_number number_of, uint32_t *set,
                      struct mistake *mistake) {
     const cJSON *value;
@@ -127,6 +143,14 @@ static const struct member members[] = {
     {"allow_any_2xx", read_flag, AT(allow_any_2xx), false},
     {"teams_connector", read_flag, AT(teams_connector), false},
     {"dingtalk_action_card", read_flag, AT(dingtalk_action_card), false},
+    {"order", read_order, AT(order), false},
+    {"when_unknown", read_when_unknown, AT(when_unknown), false},
+    {"max_in_flight", read_count, AT(max_in_flight), false},
+    {"rate_count", read_count, AT(rate_count), false},
+    {"rate_period_ms", read_milliseconds, AT(rate_period_ms), false},
+    {"no_rate", read_flag, AT(no_rate), false},
+    {"age_limit_s", read_count, AT(age_limit_s), false},
+    {"max_attempts", read_count, AT(max_attempts), false},
 };
 
 bool webhook_read(const cJSON *json, bb_webhook *webhook, struct mistake *mistake) {

@@ -1,0 +1,135 @@
+#include "standings.h"
+
+#include "complain.h"
+#include "json_output.h"
+#include "text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { WHY_SIZE = 640 }; /* a reason of 512 bytes, and how long it holds */
+
+static bb_stats stats_of(const struct session *session, const char *id) {
+    bb_stats stats = BB_STATS_INIT;
+    bb_dispatcher_stats(session->dispatcher, id, &stats, NULL);
+    return stats;
+}
+
+static bb_webhook_status status_of(const struct session *session, const char *id) {
+    bb_webhook_status status = BB_WEBHOOK_STATUS_INIT;
+    bb_dispatcher_status(session->dispatcher, id, &status, NULL);
+    return status;
+}
+
+bool standings_are_stuck(const struct session *session) {
+    bb_stats all = stats_of(session, NULL);
+    uint64_t stuck = 0;
+    if (all.in_flight > 0)
+        return false;
+    for (size_t i = 0; i < session->config.count && stuck < all.waiting; i++) {
+        const char *id = session->config.webhooks[i].id;
+        if (status_of(session, id).disabled)
+            stuck += stats_of(session, id).waiting;
+    }
+    return stuck == all.waiting;
+}
+
+/* ---- why ---- */
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void say_until(char why[WHY_SIZE], const char *what, int64_t until_ms, const char *reason) {
+    char wait[TEXT_WAIT_SIZE];
+    int64_t left = until_ms - now_ms();
+    snprintf(why, WHY_SIZE, "%s for %s more: %s", what, text_wait(left > 0 ? left : 0, wait),
+             reason);
+}
+
+static void say_why_left(const bb_webhook *webhook, const bb_webhook_status *status,
+                         const struct ledger_row *row, char why[WHY_SIZE]) {
+    const char *reason = text_without_name(status->reason, webhook->name);
+    if (status->disabled)
+        snprintf(why, WHY_SIZE, "disabled: %s", reason);
+    else if (status->paused_until_ms)
+        say_until(why, "paused", status->paused_until_ms, reason);
+    else if (status->probe_ms)
+        say_until(why, "circuit breaker open", status->probe_ms, reason);
+    else if (row && row->why_waiting)
+        snprintf(why, WHY_SIZE, "to be tried again: %s",
+                 text_without_name(row->why_waiting, webhook->name));
+    else
+        snprintf(why, WHY_SIZE, "not its turn yet");
+}
+
+static void say_why(const struct session *session, const bb_webhook *webhook, const bb_stats *stats,
+                    const struct ledger *ledger, char why[WHY_SIZE]) {
+    const struct ledger_row *row = ledger_find(ledger, webhook->id);
+    bb_webhook_status status = status_of(session, webhook->id);
+    *why = '\0';
+    if (stats->waiting + stats->in_flight > 0)
+        say_why_left(webhook, &status, row, why);
+    else if (stats->dead > 0 && row && row->why_dead)
+        snprintf(why, WHY_SIZE, "%s", text_without_name(row->why_dead, webhook->name));
+}
+
+/* ---- telling ---- */
+
+static void tell_row(struct session *session, const bb_webhook *webhook, const bb_stats *stats,
+                     const char *why) {
+    const struct table_standing standing = {
+        .name = webhook->name, .type = webhook->type, .stats = stats, .why = why};
+    table_standing_row(&session->table, &standing);
+}
+
+static void complain_of(const bb_webhook *webhook, const bb_stats *stats, const char *why) {
+    uint64_t left = stats->waiting + stats->in_flight;
+    if (left > 0)
+        complain("webhook \"%s\": %" PRIu64 " left: %s", webhook->name, left, why);
+}
+
+void standings_tell(struct session *session, const struct ledger *ledger) {
+    for (size_t i = 0; i < session->config.count; i++) {
+        const bb_webhook *webhook = &session->config.webhooks[i];
+        bb_stats stats = stats_of(session, webhook->id);
+        char why[WHY_SIZE];
+        if (stats.enqueued == 0)
+            continue;
+        say_why(session, webhook, &stats, ledger, why);
+        if (session->options->json)
+            complain_of(webhook, &stats, why);
+        else
+            tell_row(session, webhook, &stats, why);
+    }
+}
+
+/* ---- statistics ---- */
+
+/* To be freed; NULL when out of memory. Nothing changes any more while its size is found out. */
+static char *prometheus(const struct session *session, size_t *length) {
+    bb_dispatcher_prometheus(session->dispatcher, NULL, 0, length, NULL);
+    char *text = malloc(*length + 1);
+    if (text &&
+        bb_dispatcher_prometheus(session->dispatcher, text, *length + 1, length, NULL) == BB_OK)
+        return text;
+    free(text);
+    return NULL;
+}
+
+void standings_print_statistics(struct session *session) {
+    size_t length = 0;
+    char *text = prometheus(session, &length);
+    if (!text)
+        complain("there is no memory for the statistics");
+    else if (session->options->json)
+        json_output_statistics(stdout, text, length);
+    else
+        printf("\n%s", text);
+    free(text);
+    session_flush(session);
+}
