@@ -143,23 +143,14 @@ static int64_t resolver_wait_ms(struct bb_courier *courier, int64_t now_ms) {
 }
 
 int bb_courier_idle_ms(struct bb_courier *courier, bool may_begin) {
+    if (!bb_alarm_may_sleep(&courier->dispatcher->alarm))
+        return 0;
     int64_t now_ms = bb_clock_monotonic_ms();
     int64_t wait = until(bb_engine_due_ms(courier->engine), now_ms);
     wait = least(wait, resolver_wait_ms(courier, now_ms));
     if (may_begin)
         wait = least(wait, scheduler_wait_ms(courier));
-    if (atomic_load(&courier->has_news))
-        return 0;
     return wait == INT64_MAX ? -1 : (int)least(wait, INT32_MAX);
-}
-
-void bb_courier_wake(struct bb_dispatcher *dispatcher) {
-    struct bb_courier *courier = atomic_load(&dispatcher->courier);
-    if (!courier)
-        return;
-    atomic_store(&courier->has_news, true);
-    if (atomic_load(&courier->is_asleep) && atomic_exchange(&courier->is_asleep, false))
-        bb_poller_wake(courier->poller);
 }
 
 bool bb_courier_is_idle(struct bb_courier *courier) {
@@ -171,12 +162,9 @@ bool bb_courier_is_idle(struct bb_courier *courier) {
     return idle;
 }
 
-/* Who has news before `is_asleep` is set is seen by the look after it; who has them later sees that
- * it is set, and wakes. */
 static int how_long(struct bb_courier *courier, int64_t wait_ms, bool may_begin) {
     if (wait_ms == 0 || (courier->is_flushing && bb_courier_is_idle(courier)))
         return 0;
-    atomic_store(&courier->is_asleep, true);
     int idle = bb_courier_idle_ms(courier, may_begin);
     if (wait_ms > 0 && (idle < 0 || wait_ms < idle))
         idle = (int)least(wait_ms, INT32_MAX);
@@ -212,8 +200,7 @@ void bb_courier_turn(struct bb_courier *courier, int64_t wait_ms, bool may_begin
         begin_due(courier);
     int timeout = how_long(courier, wait_ms, may_begin);
     wait_for_events(courier, timeout);
-    atomic_store(&courier->is_asleep, false);
-    atomic_store(&courier->has_news, false); /* whatever it is, it is looked at from here on */
+    bb_alarm_wake_up(&courier->dispatcher->alarm);
     bb_flight_check_look_ups(courier);
     end_finished(courier);
     bb_ending_tell_losses(courier);

@@ -60,9 +60,7 @@ struct bb_courier {
     uint64_t chance;
     uint64_t refused_told; /* of the dispatcher's `refused` */
     uint64_t dropped_told;
-    bool is_flushing;      /* who drives wants to know as soon as nothing is left to do */
-    atomic_bool has_news;  /* something is to be looked at: deliveries, losses, orders */
-    atomic_bool is_asleep; /* waits, or its host's loop does: must be woken */
+    bool is_flushing; /* who drives wants to know as soon as nothing is left to do */
 };
 
 /* NULL when out of memory or descriptors. */
@@ -81,9 +79,6 @@ int bb_courier_idle_ms(struct bb_courier *courier, bool may_begin);
 /* Ends what is under way, as unknown where it was sent. */
 void bb_courier_abandon(struct bb_courier *courier);
 
-/* There are news for whoever drives. Any thread; does nothing before there is a courier. */
-void bb_courier_wake(struct bb_dispatcher *dispatcher);
-
 /* Stops driving and frees the courier. BB_ERR_BUSY. */
 int bb_drive_end(struct bb_dispatcher *dispatcher, bb_error *error);
 
@@ -97,13 +92,12 @@ void bb_flight_go(struct bb_courier_flight *flight);
 void bb_flight_finish(struct bb_courier_flight *flight); /* its transfer is over */
 void bb_flight_check_look_ups(struct bb_courier *courier);
 void bb_flight_abandon(struct bb_courier_flight *flight);
-void bb_flight_end(struct bb_courier_flight *flight); /* it is nobody's any more */
 void bb_flight_free_idle(struct bb_courier *courier);
 
 /* ---- ending.c */
 
 /* Takes in what came of an attempt, settles the delivery and tells; why there is no further attempt
- * is added to the outcome's text. The flight is over then. */
+ * is added to the outcome's text. */
 void bb_ending_of_flight(struct bb_courier_flight *flight, bb_outcome *outcome);
 
 /* No attempt could be made: for want of memory, or because everything stops. It waits that long. */

@@ -1,6 +1,5 @@
 #include "api/dispatcher.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -10,49 +9,7 @@
 #include "driver/process.h"
 #include "driver/store_memory.h"
 
-/* ---- time and ids ---- */
-
-int64_t bb_dispatcher_ticks(struct bb_dispatcher *d) {
-    struct bb_ticks *ticks = &d->ticks;
-    if (!d->settings.has_own_clock)
-        return bb_clock_monotonic_ms();
-    pthread_mutex_lock(&ticks->lock);
-    int64_t now_ms = bb_settings_now_ms(&d->settings);
-    if (now_ms < ticks->last_ms) /* set back: this moment lasts, and time goes on from it */
-        ticks->offset_ms += ticks->last_ms - now_ms;
-    ticks->last_ms = now_ms;
-    now_ms += ticks->offset_ms;
-    pthread_mutex_unlock(&ticks->lock);
-    return now_ms;
-}
-
-static char *write_hex(char *out, unsigned long long number) {
-    char digits[2 * sizeof number];
-    size_t n = 0;
-    do {
-        digits[n++] = "0123456789abcdef"[number & 15];
-    } while (number >>= 4);
-    while (n > 0)
-        *out++ = digits[--n];
-    return out;
-}
-
-void bb_dispatcher_new_id(struct bb_dispatcher *d, char out[80]) {
-    char *at = stpcpy(stpcpy(out, "evt_"), d->id_prefix);
-    *at++ = '_';
-    *write_hex(at, atomic_fetch_add(&d->events, 1)) = '\0';
-}
-
 /* ---- life ---- */
-
-int bb_dispatcher_check(const struct bb_dispatcher *d, bb_error *error) {
-    if (!d)
-        return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher is NULL");
-    if (d->forks != bb_process_forks())
-        return bb_fail(error, BB_ERR_FORKED,
-                       "the dispatcher belongs to the parent process: make another one");
-    return BB_OK;
-}
 
 static bool keep(struct bb_arena *arena, const char **text) {
     if (*text)
@@ -81,19 +38,6 @@ static bool make_id_prefix(struct bb_dispatcher *d) {
     bool is_random = bb_random(bytes, sizeof bytes);
     bb_hex(bytes, sizeof bytes, d->id_prefix);
     return is_random;
-}
-
-struct bb_http_config bb_dispatcher_http(const struct bb_dispatcher *d) {
-    const bb_options *options = &d->settings.options;
-    return (struct bb_http_config){
-        .mem = &d->settings.mem,
-        .ca_file = options->ca_file,
-        .max_parallel = (long)options->max_parallel,
-        .connect_timeout_ms = (long)options->connect_timeout_ms,
-        .http2 = options->http2 != 0,
-        .allow_http = d->settings.policy.allow_http,
-        .allow_private = d->settings.policy.allow_private,
-    };
 }
 
 static void count_drop(void *user, void *owner) {
@@ -237,7 +181,7 @@ static int change(bb_dispatcher *d, const bb_webhook *webhook, registry_change *
     if (code)
         bb_hook_release(hook);
     else
-        bb_courier_wake(d);
+        bb_alarm_ring(&d->alarm);
     return code;
 }
 
@@ -256,7 +200,7 @@ int bb_dispatcher_remove(bb_dispatcher *dispatcher, const char *id, bb_error *er
     if (code == BB_OK)
         code = bb_registry_remove(dispatcher->registry, id, error);
     if (code == BB_OK)
-        bb_courier_wake(dispatcher);
+        bb_alarm_ring(&dispatcher->alarm);
     return code;
 }
 

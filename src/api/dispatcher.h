@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "api/alarm.h"
 #include "api/registry.h"
 #include "delivery/scheduler.h"
 #include "driver/http.h"
@@ -35,6 +36,7 @@ struct bb_dispatcher {
     unsigned forks;             /* of the process when it was made */
     struct bb_ticks ticks;
     struct bb_registry *registry;
+    struct bb_alarm alarm;
     struct bb_http *http; /* for posts */
 
     pthread_mutex_t lock;                       /* guards standings, scheduler, counters */

@@ -19,6 +19,8 @@ static int busy(const struct bb_dispatcher *d, bb_error *error) {
 static struct bb_courier *courier_of(struct bb_dispatcher *d) {
     if (!d->courier)
         d->courier = bb_courier_new(d);
+    if (d->courier)
+        atomic_store(&d->alarm.poller, ((struct bb_courier *)d->courier)->poller);
     return d->courier;
 }
 
@@ -50,9 +52,9 @@ static void end_driving(struct bb_dispatcher *d) {
 
 /* The host's loop may have gone to sleep before, and has not seen what was changed meanwhile. */
 static void hand_back(struct bb_dispatcher *d) {
-    atomic_store(&d->courier->has_news, true);
-    bb_poller_wake(d->courier->poller);
     end_driving(d);
+    bb_alarm_ring(&d->alarm);
+    bb_poller_wake(d->courier->poller);
 }
 
 /* What is under way ends, by itself or by force; nothing new begins. */
@@ -138,7 +140,7 @@ static int tell_to_stop(struct bb_dispatcher *d, int64_t end_ms, bool *has_threa
 }
 
 static void join(struct bb_dispatcher *d) {
-    bb_courier_wake(d);
+    bb_alarm_ring(&d->alarm);
     pthread_join(d->driver, NULL);
     pthread_mutex_lock(&d->drive_lock);
     d->has_thread = d->is_driving = d->is_stopping = false;
@@ -180,7 +182,7 @@ static int wait_for_thread(struct bb_dispatcher *d, uint32_t timeout_ms, bb_erro
     uint64_t mine = ++d->flush_asked;
     int late_by = 0;
     pthread_mutex_unlock(&d->drive_lock);
-    bb_courier_wake(d);
+    bb_alarm_ring(&d->alarm);
     pthread_mutex_lock(&d->drive_lock);
     while (d->flush_done < mine && d->flush_cut < mine && late_by == 0)
         late_by = pthread_cond_timedwait(&d->driven, &d->drive_lock, &end);
@@ -233,7 +235,6 @@ static int timeout_ms(struct bb_dispatcher *d) {
     enum { ASK_AGAIN_MS = 10 };
     if (d->is_driving)
         return d->has_thread ? -1 : ASK_AGAIN_MS;
-    atomic_store(&d->courier->is_asleep, true);
     return bb_courier_idle_ms(d->courier, true);
 }
 

@@ -208,7 +208,6 @@ void bb_ending_of_flight(struct bb_courier_flight *flight, bb_outcome *outcome) 
                                                     : BB_NOTICE_DEAD,
                  decision->again ? decision->due_ms - now_ms : 0);
     tell_news(&telling, &ending.news, ending.type_paused, ending.pause_ms);
-    bb_flight_end(flight);
 }
 
 /* ---- no attempt */
@@ -221,7 +220,6 @@ void bb_ending_put_off(struct bb_courier_flight *flight, int64_t wait_ms) {
     settle(flight, &later);
     bb_scheduler_end(&d->scheduler, &flight->face, false, false, now_ms);
     pthread_mutex_unlock(&d->lock);
-    bb_flight_end(flight);
 }
 
 /* Retained: it may be replaced at any time. */

@@ -1,7 +1,7 @@
 /* One event into the outbox, for every webhook that wants it. */
 #include <string.h>
 
-#include "api/courier.h"
+#include "api/standing.h"
 #include "delivery/identity.h"
 
 /* An event on its way in. */
@@ -107,7 +107,7 @@ static int put(struct entry *entry, uint32_t delay_ms, bb_error *error) {
     } else if (code == BB_ERR_NO_MEMORY) {
         bb_fail_memory(error);
     }
-    bb_courier_wake(d);
+    bb_alarm_ring(&d->alarm);
     return code;
 }
 

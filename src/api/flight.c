@@ -20,6 +20,64 @@ static const struct bb_settings *settings_of(const struct bb_courier_flight *fli
     return &flight->courier->dispatcher->settings;
 }
 
+/* ---- the end */
+
+/* A target that nothing is sent to any more is parsed again when it is needed again. */
+static void forget_target(struct bb_courier_flight *flight) {
+    struct bb_hook *hook = flight->hook;
+    if (!hook->parsed || flight->standing->lane.flow.in_flight > 0 ||
+        atomic_load(&flight->courier->dispatcher->targets) <= PARSED_TARGETS)
+        return;
+    bb_http_target_free(hook->parsed);
+    hook->parsed = NULL;
+}
+
+static void free_flight(struct bb_courier_flight *flight) {
+    const bb_allocator *mem = &settings_of(flight)->mem;
+    bb_transfer_free(&flight->transfer);
+    bb_arena_free(&flight->request.arena);
+    bb_mem_free(mem, flight);
+}
+
+/* But for its memory, as new. */
+static void empty(struct bb_courier_flight *flight) {
+    struct bb_courier *courier = flight->courier;
+    struct bb_request *request = &flight->request;
+    bb_transfer_reset(&flight->transfer);
+    bb_arena_reset(&request->arena);
+    memset((char *)request + sizeof request->arena, 0, sizeof *request - sizeof request->arena);
+    memset(flight, 0, offsetof(struct bb_courier_flight, request));
+    flight->courier = courier;
+}
+
+/* It is nobody's any more. */
+static void end(struct bb_courier_flight *flight) {
+    struct bb_courier *courier = flight->courier;
+    if (flight->kept)
+        bb_batches_leave(courier, flight->kept);
+    forget_target(flight);
+    bb_hook_release(flight->hook);
+    DL_DELETE2(courier->flights, flight, previous, next);
+    if (courier->idle_count >= IDLE_FLIGHTS) {
+        free_flight(flight);
+        return;
+    }
+    empty(flight);
+    flight->next = courier->idle;
+    courier->idle = flight;
+    courier->idle_count++;
+}
+
+static void put_off(struct bb_courier_flight *flight, int64_t wait_ms) {
+    bb_ending_put_off(flight, wait_ms);
+    end(flight);
+}
+
+static void end_with(struct bb_courier_flight *flight, bb_outcome *outcome) {
+    bb_ending_of_flight(flight, outcome);
+    end(flight);
+}
+
 /* ---- the outcome */
 
 static void judge(struct bb_courier_flight *flight, const bb_response *response,
@@ -43,14 +101,14 @@ static void fail(struct bb_courier_flight *flight, bb_failure failure, const cha
     response.failure = failure;
     response.failure_text = why;
     judge(flight, &response, &outcome);
-    bb_ending_of_flight(flight, &outcome);
+    end_with(flight, &outcome);
 }
 
 static void fail_too_large(struct bb_courier_flight *flight, const bb_error *error) {
     bb_outcome outcome = BB_OUTCOME_INIT;
     outcome.verdict = BB_DEAD;
     memcpy(outcome.text, error->text, sizeof outcome.text);
-    bb_ending_of_flight(flight, &outcome);
+    end_with(flight, &outcome);
 }
 
 void bb_flight_finish(struct bb_courier_flight *flight) {
@@ -58,7 +116,7 @@ void bb_flight_finish(struct bb_courier_flight *flight) {
     const struct bb_transfer *transfer = &flight->transfer;
     bb_response response = BB_RESPONSE_INIT;
     if (flight->is_abandoned && !transfer->is_sent) {
-        bb_ending_put_off(flight, 0);
+        put_off(flight, 0);
         return;
     }
     response.http_status = transfer->status;
@@ -70,7 +128,7 @@ void bb_flight_finish(struct bb_courier_flight *flight) {
     response.body_length = transfer->body.length;
     response.request = &flight->request;
     judge(flight, &response, &outcome);
-    bb_ending_of_flight(flight, &outcome);
+    end_with(flight, &outcome);
 }
 
 /* ---- send */
@@ -119,7 +177,7 @@ static void send_request(struct bb_courier_flight *flight, const struct bb_addre
     transfer->addresses = addresses ? addresses->list : NULL;
     transfer->addresses_version = addresses ? addresses->version : 0;
     if (code || !transfer->target || !bb_engine_start(flight->courier->engine, transfer))
-        bb_ending_put_off(flight, NO_MEMORY_MS);
+        put_off(flight, NO_MEMORY_MS);
 }
 
 /* ---- look up */
@@ -150,7 +208,7 @@ static void look_up(struct bb_courier_flight *flight) {
     struct bb_courier *courier = flight->courier;
     struct bb_url *url = &flight->request.url;
     if (!bb_url_split(&flight->request.arena, flight->hook->target, url)) {
-        bb_ending_put_off(flight, NO_MEMORY_MS);
+        put_off(flight, NO_MEMORY_MS);
         return;
     }
     if (!courier->resolver || is_address(url->host)) {
@@ -175,7 +233,7 @@ void bb_flight_check_look_ups(struct bb_courier *courier) {
     }
 }
 
-/* ---- begin and end */
+/* ---- begin */
 
 static struct bb_courier_flight *take_flight(struct bb_courier *courier) {
     const struct bb_allocator *mem = &courier->dispatcher->settings.mem;
@@ -218,63 +276,18 @@ void bb_flight_go(struct bb_courier_flight *flight) {
     if (flight->kept && !flight->request.arena.failed)
         look_up(flight);
     else
-        bb_ending_put_off(flight, NO_MEMORY_MS);
+        put_off(flight, NO_MEMORY_MS);
 }
 
 void bb_flight_abandon(struct bb_courier_flight *flight) {
     if (flight->is_looking_up) {
         bb_resolver_cancel(flight->courier->resolver, &flight->lookup);
         stop_looking(flight);
-        bb_ending_put_off(flight, 0);
+        put_off(flight, 0);
         return;
     }
     flight->is_abandoned = true;
     bb_engine_cancel(flight->courier->engine, &flight->transfer);
-}
-
-/* A target that nothing is sent to any more is parsed again when it is needed again. */
-static void forget_target(struct bb_courier_flight *flight) {
-    struct bb_hook *hook = flight->hook;
-    if (!hook->parsed || flight->standing->lane.flow.in_flight > 0 ||
-        atomic_load(&flight->courier->dispatcher->targets) <= PARSED_TARGETS)
-        return;
-    bb_http_target_free(hook->parsed);
-    hook->parsed = NULL;
-}
-
-static void free_flight(struct bb_courier_flight *flight) {
-    const bb_allocator *mem = &settings_of(flight)->mem;
-    bb_transfer_free(&flight->transfer);
-    bb_arena_free(&flight->request.arena);
-    bb_mem_free(mem, flight);
-}
-
-/* But for its memory, as new. */
-static void empty(struct bb_courier_flight *flight) {
-    struct bb_courier *courier = flight->courier;
-    struct bb_request *request = &flight->request;
-    bb_transfer_reset(&flight->transfer);
-    bb_arena_reset(&request->arena);
-    memset((char *)request + sizeof request->arena, 0, sizeof *request - sizeof request->arena);
-    memset(flight, 0, offsetof(struct bb_courier_flight, request));
-    flight->courier = courier;
-}
-
-void bb_flight_end(struct bb_courier_flight *flight) {
-    struct bb_courier *courier = flight->courier;
-    if (flight->kept)
-        bb_batches_leave(courier, flight->kept);
-    forget_target(flight);
-    bb_hook_release(flight->hook);
-    DL_DELETE2(courier->flights, flight, previous, next);
-    if (courier->idle_count >= IDLE_FLIGHTS) {
-        free_flight(flight);
-        return;
-    }
-    empty(flight);
-    flight->next = courier->idle;
-    courier->idle = flight;
-    courier->idle_count++;
 }
 
 void bb_flight_free_idle(struct bb_courier *courier) {

@@ -6,7 +6,6 @@
 
 #include <utlist.h>
 
-#include "api/courier.h"
 #include "event/webhook.h"
 
 /* ---- life ---- */
@@ -89,7 +88,7 @@ void bb_standing_clear(struct bb_dispatcher *d, struct bb_hook *hook) {
     if (hook->standing)
         clear(d, hook->standing);
     pthread_mutex_unlock(&d->lock);
-    bb_courier_wake(d);
+    bb_alarm_ring(&d->alarm);
 }
 
 static void replace_hook(struct bb_dispatcher *d, struct bb_standing *standing,
@@ -187,7 +186,7 @@ void bb_standing_end_post(struct bb_dispatcher *d, struct bb_standing *standing,
     bb_scheduler_unblock(&d->scheduler, &standing->lane);
     pthread_mutex_unlock(&d->lock);
     if (waits_for_it)
-        bb_courier_wake(d);
+        bb_alarm_ring(&d->alarm);
 }
 
 /* ---- looking ---- */

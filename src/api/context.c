@@ -1,0 +1,59 @@
+/* What every call needs of its dispatcher: whether it may use it, the time, new ids. */
+#include <string.h>
+
+#include "api/dispatcher.h"
+#include "driver/clock.h"
+#include "driver/process.h"
+
+int bb_dispatcher_check(const struct bb_dispatcher *d, bb_error *error) {
+    if (!d)
+        return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher is NULL");
+    if (d->forks != bb_process_forks())
+        return bb_fail(error, BB_ERR_FORKED,
+                       "the dispatcher belongs to the parent process: make another one");
+    return BB_OK;
+}
+
+int64_t bb_dispatcher_ticks(struct bb_dispatcher *d) {
+    struct bb_ticks *ticks = &d->ticks;
+    if (!d->settings.has_own_clock)
+        return bb_clock_monotonic_ms();
+    pthread_mutex_lock(&ticks->lock);
+    int64_t now_ms = bb_settings_now_ms(&d->settings);
+    if (now_ms < ticks->last_ms) /* set back: this moment lasts, and time goes on from it */
+        ticks->offset_ms += ticks->last_ms - now_ms;
+    ticks->last_ms = now_ms;
+    now_ms += ticks->offset_ms;
+    pthread_mutex_unlock(&ticks->lock);
+    return now_ms;
+}
+
+static char *write_hex(char *out, unsigned long long number) {
+    char digits[2 * sizeof number];
+    size_t n = 0;
+    do {
+        digits[n++] = "0123456789abcdef"[number & 15];
+    } while (number >>= 4);
+    while (n > 0)
+        *out++ = digits[--n];
+    return out;
+}
+
+void bb_dispatcher_new_id(struct bb_dispatcher *d, char out[80]) {
+    char *at = stpcpy(stpcpy(out, "evt_"), d->id_prefix);
+    *at++ = '_';
+    *write_hex(at, atomic_fetch_add(&d->events, 1)) = '\0';
+}
+
+struct bb_http_config bb_dispatcher_http(const struct bb_dispatcher *d) {
+    const bb_options *options = &d->settings.options;
+    return (struct bb_http_config){
+        .mem = &d->settings.mem,
+        .ca_file = options->ca_file,
+        .max_parallel = (long)options->max_parallel,
+        .connect_timeout_ms = (long)options->connect_timeout_ms,
+        .http2 = options->http2 != 0,
+        .allow_http = d->settings.policy.allow_http,
+        .allow_private = d->settings.policy.allow_private,
+    };
+}
