@@ -20,9 +20,10 @@ struct bb_http_config {
     bool allow_private;
     bool pins_names; /* the caller looks names up and gives addresses; libcurl's cache keeps them */
 
-    /* NULL, or told before one of libcurl's descriptors is closed */
+    /* NULL, or told when a connection's descriptor was made, and before it is closed */
+    void (*opens)(void *user, int fd);
     void (*closes)(void *user, int fd);
-    void *closes_user;
+    void *descriptors_user;
 };
 
 /* A URL as libcurl has parsed it, and what its cache of names knows: kept between attempts. While

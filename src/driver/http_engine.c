@@ -26,9 +26,11 @@ struct shard {
 };
 
 /* What libcurl wants of a descriptor, and what is watched. A kept connection stays watched, because
- * two system calls per request are a quarter of its cost. */
+ * two system calls per request are a quarter of its cost; of other descriptors (a look-up's) the
+ * end is not told, so they do not. */
 struct descriptor {
     struct shard *shard;
+    bool is_connection;
     bool wants_read, wants_write;
     bool has_read, has_write;
 };
@@ -86,9 +88,16 @@ static int on_interest(CURL *easy, curl_socket_t fd, int what, void *user, void 
     d->shard = shard;
     d->wants_read = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
     d->wants_write = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
-    if (what == CURL_POLL_REMOVE && !d->has_write)
+    if (what == CURL_POLL_REMOVE && d->is_connection && !d->has_write)
         return 0; /* until an event comes that nobody wants, or the next request */
     return watch(shard->engine, fd, d->wants_read, d->wants_write) ? 0 : -1;
+}
+
+/* Without memory it is watched and forgotten like those that libcurl keeps for itself. */
+static void on_opened(void *user, int fd) {
+    struct descriptor *d = descriptor_of(user, fd);
+    if (d)
+        *d = (struct descriptor){.is_connection = true};
 }
 
 static void on_closing(void *user, int fd) {
@@ -144,8 +153,9 @@ struct bb_engine *bb_engine_new(const struct bb_engine_config *config) {
     if (!engine)
         return NULL;
     engine->config = *config;
+    engine->config.http.opens = on_opened;
     engine->config.http.closes = on_closing;
-    engine->config.http.closes_user = engine;
+    engine->config.http.descriptors_user = engine;
     for (size_t i = 0; i < SHARDS; i++)
         engine->shards[i] = (struct shard){.engine = engine, .due_ms = INT64_MAX};
     engine->share = curl_share_init();

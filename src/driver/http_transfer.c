@@ -70,6 +70,8 @@ static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_soc
     }
     curl_socket_t made =
         socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (made != CURL_SOCKET_BAD && transfer->config->opens)
+        transfer->config->opens(transfer->config->descriptors_user, made);
     if (made == CURL_SOCKET_BAD) /* this machine's trouble: libcurl would blame the far side */
         transfer->socket_errno = errno;
     return made;
@@ -78,7 +80,7 @@ static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_soc
 /* Of a connection that may have outlived its transfer. */
 static int on_close(void *user, curl_socket_t fd) {
     const struct bb_http_config *config = user;
-    config->closes(config->closes_user, fd);
+    config->closes(config->descriptors_user, fd);
     return close(fd);
 }
 
