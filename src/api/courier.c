@@ -7,9 +7,10 @@
 
 enum { AT_ONCE = 64, ENGINE = 0, RESOLVER = 1 }; /* the last two are tags */
 
-/* Where answers come fast, beginning more before looking at them would only open more connections:
- * a few dozen keep the processor busy, and libcurl's cost grows with their number. */
-enum { BEGUN_A_TURN = 32 };
+/* Where answers come fast, beginning more before looking at them would only open more connections,
+ * and libcurl's cost grows with their number: a few dozen keep the processor busy. Where they come
+ * slowly, each turn begins some more. */
+enum { ENOUGH_UNDER_WAY = 64, BEGUN_A_TURN = 16 };
 
 /* ---- life */
 
@@ -102,10 +103,11 @@ static enum bb_due take_next(struct bb_courier *courier, struct bb_delivery **de
 }
 
 static void begin_due(struct bb_courier *courier) {
+    const struct bb_dispatcher *d = courier->dispatcher;
     struct bb_delivery *delivery;
     struct bb_courier_flight *flight;
     enum bb_due due;
-    for (int i = 0; i < BEGUN_A_TURN; i++) {
+    for (int i = 0; i < BEGUN_A_TURN || d->scheduler.young < ENOUGH_UNDER_WAY; i++) {
         due = take_next(courier, &delivery, &flight);
         if (due == BB_DUE_NOTHING)
             return;

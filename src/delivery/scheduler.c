@@ -38,6 +38,7 @@ static bool has_unknown_slot(const struct bb_scheduler *s) {
 /* ---- age ---- */
 
 static void list_add(struct bb_scheduler *s, struct bb_flight *flight) {
+    s->young++;
     flight->older = s->youngest;
     flight->younger = NULL;
     if (s->youngest)
@@ -48,6 +49,7 @@ static void list_add(struct bb_scheduler *s, struct bb_flight *flight) {
 }
 
 static void list_remove(struct bb_scheduler *s, struct bb_flight *flight) {
+    s->young--;
     if (flight->older)
         flight->older->younger = flight->younger;
     else

@@ -60,7 +60,8 @@ struct bb_scheduler {
     uint32_t unknown_in_flight;
     uint32_t rate_waiting; /* lanes */
     struct bb_ring slow, unknown;
-    struct bb_flight *oldest, *youngest;
+    struct bb_flight *oldest, *youngest; /* of those that are not old yet */
+    uint32_t young;                      /* how many these are */
 };
 
 /* What is to be done with a delivery that was claimed. */

@@ -8,7 +8,7 @@
 #include "driver/http_transfer.h"
 
 enum {
-    SHARDS = 8,
+    SHARDS = 4,
     IDLE_HANDLES = 128,         /* 8 KiB each */
     KEPT_CONNECTIONS = 256,     /* at least, in a shard */
     IDLE_SHARD_MS = 120 * 1000, /* then its connections are dead, or a burden */
