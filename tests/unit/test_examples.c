@@ -1,4 +1,5 @@
-/* The example programs that drive a dispatcher from a loop of their own, against a server. */
+/* The example programs of background delivery, against a server: one with the library's thread, two
+ * that drive a dispatcher from a loop of their own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,6 +28,30 @@ static program_result run(const char *path, server *receiver, const server_step 
     setenv("WEBHOOK_URL", server_url(receiver, "/hook"), 1);
     program_run(&result, arguments, NULL);
     return result;
+}
+
+static void the_librarys_thread_delivers_before_the_program_ends(void **state) {
+    (void)state;
+    setenv("ALLOW_HTTP", "1", 1);
+    server *receiver = server_start(NULL);
+    program_result result = run(BACKGROUND, receiver, &yes, 1);
+    assert_string_equal(result.err, "");
+    assert_int_equal(result.status, 0);
+    assert_int_equal(server_requests(receiver), 1);
+    program_result_free(&result);
+    server_stop(receiver);
+}
+
+static void what_waits_for_a_later_attempt_is_left(void **state) {
+    const server_step busy = {.status = 503};
+    (void)state;
+    setenv("ALLOW_HTTP", "1", 1);
+    server *receiver = server_start(NULL);
+    program_result result = run(BACKGROUND, receiver, &busy, 1);
+    assert_int_equal(result.status, 1);
+    assert_int_equal(server_requests(receiver), 1);
+    program_result_free(&result);
+    server_stop(receiver);
 }
 
 static void each_loop_delivers_its_events_and_ends(void **state) {
@@ -90,6 +115,8 @@ static void each_loop_refuses_http_unless_it_is_allowed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_librarys_thread_delivers_before_the_program_ends),
+        cmocka_unit_test(what_waits_for_a_later_attempt_is_left),
         cmocka_unit_test(each_loop_delivers_its_events_and_ends),
         cmocka_unit_test(each_loop_waits_for_a_pause_and_goes_on),
         cmocka_unit_test(each_loop_tells_what_is_dead_and_fails),
