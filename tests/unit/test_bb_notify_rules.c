@@ -87,9 +87,9 @@ static void when_unknown_decides_how_often_a_lost_answer_is_sent_again(void **st
     assert_int_equal(deliver(fixture, 1), 2);
     configure(fixture, top, "custom", ",'when_unknown':'give_up'");
     assert_int_equal(deliver(fixture, 1), 1);
-    configure(fixture, top, "slack", "");
+    configure(fixture, top, "slack", ",'no_rate':true");
     assert_int_equal(deliver(fixture, 1), 2);
-    configure(fixture, top, "slack", ",'when_unknown':'retry'");
+    configure(fixture, top, "slack", ",'no_rate':true,'when_unknown':'retry'");
     assert_int_equal(deliver(fixture, 1), 4);
 }
 
