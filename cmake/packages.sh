@@ -39,6 +39,7 @@ need_for_library() {
 
 need_for_examples() {
     need libmicrohttpd-dev pkg-config --exists libmicrohttpd
+    need libuv1-dev pkg-config --exists libuv
 }
 
 need_for_tests() {

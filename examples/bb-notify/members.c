@@ -144,7 +144,7 @@ bool read_count(const cJSON *value, void *field, struct mistake *mistake) {
 
 bool read_choice(const cJSON *value, const char *const *names, unsigned *choice,
                  struct mistake *mistake) {
-    const char *name;
+    const char *name = NULL;
     if (!read_text(value, &name, mistake))
         return false;
     for (unsigned i = 0; names[i]; i++)

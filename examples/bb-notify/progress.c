@@ -60,8 +60,12 @@ static void print_counts(const struct progress_counts *c) {
             c->waiting, c->retrying, c->over);
 }
 
+static bool is_nothing(const struct progress_counts *c) {
+    return c->delivered + c->waiting + c->retrying + c->over == 0;
+}
+
 int progress_show_counts(struct progress *progress, const struct progress_counts *counts) {
-    if (!progress->terminal ||
+    if (!progress->terminal || is_nothing(counts) ||
         (progress->shown && memcmp(&progress->counts, counts, sizeof *counts) == 0))
         return -1;
     int64_t now = now_ms(), next_ms = progress->shown_ms + REDRAW_MS;

@@ -108,6 +108,33 @@ int notify_post(notify *fixture, ...) {
     return run(fixture, arguments);
 }
 
+program *notify_start(notify *fixture, ...) {
+    const char *arguments[ARGUMENTS_MAX] = {BB_NOTIFY, "--config", fixture->config};
+    va_list more;
+    va_start(more, fixture);
+    size_t count = append(arguments, 3, more);
+    va_end(more);
+    arguments[count] = "-";
+    return program_start(arguments);
+}
+
+void notify_type(program *running, const char *text) {
+    char quoted[4096];
+    if (strlen(text) >= sizeof quoted)
+        abort();
+    strcpy(quoted, text);
+    for (char *at = quoted; *at; at++)
+        if (*at == '\'')
+            *at = '"';
+    program_type(running, quoted);
+}
+
+int notify_finish(notify *fixture, program *running) {
+    program_result_free(&fixture->result);
+    program_finish(running, &fixture->result);
+    return fixture->result.status;
+}
+
 void notify_answer(notify *fixture, const char *path, int status, const char *headers,
                    const char *body) {
     server_step step = {.status = status, .headers = headers, .body = body};

@@ -48,6 +48,12 @@ int notify_run(notify *fixture, ...);
 /* Posts the events file: --config, its path, the arguments, and the events' path. */
 int notify_post(notify *fixture, ...);
 
+/* Starts it on standard input: --config, its path, the arguments, and "-". Waiting for its end
+ * gives its exit status. */
+program *notify_start(notify *fixture, ...);
+void notify_type(program *running, const char *text); /* ' stands for " */
+int notify_finish(notify *fixture, program *running);
+
 /* Line `index` of what was printed, to be deleted. */
 cJSON *notify_json_line(const notify *fixture, size_t index);
 

@@ -1,11 +1,16 @@
 #define _XOPEN_SOURCE 700 /* posix_openpt */
 #include "support/program.h"
 
+#include "support/server.h"
+
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -109,6 +114,71 @@ void program_run(program_result *result, const char *const *arguments,
     else
         run_on_files(result, arguments, fileno(input), chosen->output);
     fclose(input);
+}
+
+/* ---- next to the test ---- */
+
+struct program {
+    pid_t pid;
+    int input; /* -1: closed */
+    FILE *out, *err;
+};
+
+program *program_start(const char *const *arguments) {
+    int ends[2];
+    program *running = calloc(1, sizeof *running);
+    require(running && pipe(ends) == 0, "pipe");
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC); /* or the program would hold its own input open */
+    running->input = ends[1];
+    running->out = tmpfile();
+    running->err = tmpfile();
+    require(running->out && running->err, "tmpfile");
+    running->pid = start(arguments, ends[0], fileno(running->out), fileno(running->err));
+    close(ends[0]);
+    return running;
+}
+
+void program_type(program *running, const char *text) {
+    size_t length = strlen(text);
+    require(write(running->input, text, length) == (ssize_t)length, "write");
+}
+
+void program_close_input(program *running) {
+    if (running->input >= 0)
+        close(running->input);
+    running->input = -1;
+}
+
+void program_signal(program *running, int number) {
+    require(kill(running->pid, number) == 0, "kill");
+}
+
+static int is_told(const program *running, const char *text) {
+    char told[64 * 1024];
+    ssize_t length = pread(fileno(running->err), told, sizeof told - 1, 0);
+    require(length >= 0, "pread");
+    told[length] = '\0';
+    return strstr(told, text) != NULL;
+}
+
+int program_wait_told(program *running, const char *text, int timeout_ms) {
+    const struct timespec moment = {.tv_nsec = 2000000};
+    int64_t end_ms = server_now_ms() + timeout_ms;
+    while (!is_told(running, text)) {
+        if (server_now_ms() > end_ms)
+            return 0;
+        nanosleep(&moment, NULL);
+    }
+    return 1;
+}
+
+void program_finish(program *running, program_result *result) {
+    size_t length;
+    program_close_input(running);
+    result->status = finish(running->pid);
+    result->out = read_file(running->out, &result->out_length);
+    result->err = read_file(running->err, &length);
+    free(running);
 }
 
 void program_result_free(program_result *result) {

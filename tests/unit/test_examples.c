@@ -1,0 +1,126 @@
+/* The example programs of background delivery, against a server: one with the library's thread, two
+ * that drive a dispatcher from a loop of their own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/bb_notify.h"
+#include "support/program.h"
+#include "support/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const loops[] = {POLL_LOOP, LIBUV_LOOP};
+enum { LOOPS = sizeof loops / sizeof *loops };
+
+static const server_step yes = {.status = 200, .body = "{\"code\":0}"};
+
+/* Runs it with a webhook of this server, which answers so. */
+static program_result run(const char *path, server *receiver, const server_step *steps,
+                          size_t count) {
+    const char *const arguments[] = {path, NULL};
+    program_result result = {0};
+    server_on(receiver, "/hook", steps, count);
+    setenv("WEBHOOK_URL", server_url(receiver, "/hook"), 1);
+    program_run(&result, arguments, NULL);
+    return result;
+}
+
+static void the_librarys_thread_delivers_before_the_program_ends(void **state) {
+    (void)state;
+    setenv("ALLOW_HTTP", "1", 1);
+    server *receiver = server_start(NULL);
+    program_result result = run(BACKGROUND, receiver, &yes, 1);
+    assert_string_equal(result.err, "");
+    assert_int_equal(result.status, 0);
+    assert_int_equal(server_requests(receiver), 1);
+    program_result_free(&result);
+    server_stop(receiver);
+}
+
+static void what_waits_for_a_later_attempt_is_left(void **state) {
+    const server_step busy = {.status = 503};
+    (void)state;
+    setenv("ALLOW_HTTP", "1", 1);
+    server *receiver = server_start(NULL);
+    program_result result = run(BACKGROUND, receiver, &busy, 1);
+    assert_int_equal(result.status, 1);
+    assert_int_equal(server_requests(receiver), 1);
+    program_result_free(&result);
+    server_stop(receiver);
+}
+
+static void each_loop_delivers_its_events_and_ends(void **state) {
+    (void)state;
+    setenv("ALLOW_HTTP", "1", 1);
+    for (size_t i = 0; i < LOOPS; i++) {
+        server *receiver = server_start(NULL);
+        program_result result = run(loops[i], receiver, &yes, 1);
+        assert_string_equal(result.err, "");
+        assert_int_equal(result.status, 0);
+        assert_int_equal(line_count(result.out), 3);
+        assert_int_equal(server_requests(receiver), 3);
+        program_result_free(&result);
+        server_stop(receiver);
+    }
+}
+
+static void each_loop_waits_for_a_pause_and_goes_on(void **state) {
+    const server_step steps[] = {{.status = 429, .headers = "Retry-After: 1\r\n"}, yes};
+    (void)state;
+    setenv("ALLOW_HTTP", "1", 1);
+    for (size_t i = 0; i < LOOPS; i++) {
+        server *receiver = server_start(NULL);
+        program_result result = run(loops[i], receiver, steps, 2);
+        assert_int_equal(result.status, 0);
+        assert_told(result.out, "  again in 1000 ms\n");
+        assert_told(result.out, "it takes messages again\n");
+        assert_int_equal(server_requests(receiver), 4);
+        program_result_free(&result);
+        server_stop(receiver);
+    }
+}
+
+static void each_loop_tells_what_is_dead_and_fails(void **state) {
+    const server_step steps[] = {{.status = 400}, yes};
+    (void)state;
+    setenv("ALLOW_HTTP", "1", 1);
+    for (size_t i = 0; i < LOOPS; i++) {
+        server *receiver = server_start(NULL);
+        program_result result = run(loops[i], receiver, steps, 2);
+        assert_int_equal(result.status, 1);
+        assert_told(result.out, "webhook \"my service\": Custom answered HTTP 400\n");
+        program_result_free(&result);
+        server_stop(receiver);
+    }
+}
+
+static void each_loop_refuses_http_unless_it_is_allowed(void **state) {
+    (void)state;
+    unsetenv("ALLOW_HTTP");
+    for (size_t i = 0; i < LOOPS; i++) {
+        server *receiver = server_start(NULL);
+        program_result result = run(loops[i], receiver, &yes, 1);
+        assert_int_equal(result.status, 1);
+        assert_told(result.err, "my service");
+        assert_int_equal(server_connections(receiver), 0);
+        program_result_free(&result);
+        server_stop(receiver);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_librarys_thread_delivers_before_the_program_ends),
+        cmocka_unit_test(what_waits_for_a_later_attempt_is_left),
+        cmocka_unit_test(each_loop_delivers_its_events_and_ends),
+        cmocka_unit_test(each_loop_waits_for_a_pause_and_goes_on),
+        cmocka_unit_test(each_loop_tells_what_is_dead_and_fails),
+        cmocka_unit_test(each_loop_refuses_http_unless_it_is_allowed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
