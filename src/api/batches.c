@@ -68,6 +68,10 @@ struct bb_kept_batch *bb_batches_use(struct bb_courier *courier, struct bb_parce
 void bb_batches_leave(struct bb_courier *courier, struct bb_kept_batch *kept) {
     if (--kept->uses > 0)
         return;
+    if (kept->batch.arena.failed) { /* whatever is asked of it next would fail, too */
+        drop(courier, kept);
+        return;
+    }
     DL_PREPEND2(courier->idle_batches, kept, previous, next);
     if (++courier->idle_batch_count <= IDLE_BATCHES)
         return;

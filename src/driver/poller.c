@@ -23,6 +23,21 @@ static struct epoll_event event_of(int fd, int tag, uint32_t events) {
     return event;
 }
 
+static bool make_room(struct bb_poller *poller, size_t fd) {
+    size_t size = poller->size ? poller->size : 256;
+    while (size <= fd)
+        size *= 2;
+    if (size == poller->size)
+        return true;
+    uint32_t *watched = bb_mem_resize(poller->mem, poller->watched, size * sizeof *watched);
+    if (!watched)
+        return false;
+    memset(watched + poller->size, 0, (size - poller->size) * sizeof *watched);
+    poller->watched = watched;
+    poller->size = size;
+    return true;
+}
+
 struct bb_poller *bb_poller_new(const bb_allocator *mem) {
     struct bb_poller *poller = bb_mem_zalloc(mem, sizeof *poller);
     if (!poller)
@@ -31,7 +46,7 @@ struct bb_poller *bb_poller_new(const bb_allocator *mem) {
     poller->epoll = epoll_create1(EPOLL_CLOEXEC);
     poller->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     struct epoll_event event = event_of(poller->wake, WAKE_TAG, EPOLLIN);
-    if (poller->epoll >= 0 && poller->wake >= 0 &&
+    if (poller->epoll >= 0 && poller->wake >= 0 && make_room(poller, 0) &&
         epoll_ctl(poller->epoll, EPOLL_CTL_ADD, poller->wake, &event) == 0)
         return poller;
     bb_poller_free(poller);
@@ -54,21 +69,6 @@ void bb_poller_free(struct bb_poller *poller) {
 
 int bb_poller_fd(const struct bb_poller *poller) {
     return poller->epoll;
-}
-
-static bool make_room(struct bb_poller *poller, size_t fd) {
-    size_t size = poller->size ? poller->size : 256;
-    while (size <= fd)
-        size *= 2;
-    if (size == poller->size)
-        return true;
-    uint32_t *watched = bb_mem_resize(poller->mem, poller->watched, size * sizeof *watched);
-    if (!watched)
-        return false;
-    memset(watched + poller->size, 0, (size - poller->size) * sizeof *watched);
-    poller->watched = watched;
-    poller->size = size;
-    return true;
 }
 
 static bool stop_watching(struct bb_poller *poller, int fd) {

@@ -255,6 +255,31 @@ static void a_hosts_loop_wakes_after_a_flush_drove(void **state) {
     background_check_books(b);
 }
 
+static void *ask_for_time_outs(void *user) {
+    loop *l = user;
+    while (!atomic_load(&l->is_over))
+        bb_dispatcher_timeout_ms(l->b->dispatcher);
+    return NULL;
+}
+
+static void a_time_out_may_be_asked_for_while_another_thread_drives(void **state) {
+    background *b = *state;
+    server_step slow = posting_success(BB_CUSTOM);
+    loop l = {.b = b};
+    pthread_t thread;
+    slow.delay_ms = 2;
+    background_open(b);
+    background_script(b, BB_CUSTOM, "hook", &slow, 1);
+    assert_int_equal(pthread_create(&thread, NULL, ask_for_time_outs, &l), 0);
+    for (int i = 0; i < 50; i++) {
+        background_enqueue(b, NULL);
+        background_flush(b);
+    }
+    atomic_store(&l.is_over, 1);
+    pthread_join(thread, NULL);
+    background_check_books(b);
+}
+
 /* Whatever is done to a sleeping loop's dispatcher, the loop sees it. */
 static void a_sleeping_loop_is_woken_by_any_thread(void **state) {
     static const server_step later = {.status = 429, .headers = "Retry-After: 3600\r\n"};
@@ -291,6 +316,7 @@ int main(void) {
         BACKGROUND_TEST(a_callback_may_resume_what_was_disabled),
         BACKGROUND_TEST(a_callback_within_free_may_look_and_enqueue),
         BACKGROUND_TEST(a_hosts_loop_wakes_after_a_flush_drove),
+        BACKGROUND_TEST(a_time_out_may_be_asked_for_while_another_thread_drives),
         BACKGROUND_TEST(a_sleeping_loop_is_woken_by_any_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
