@@ -182,7 +182,8 @@ typedef struct bb_attempt_report {
     int64_t first_byte_us;
     int64_t total_us;
     int reused_connection;
-    int reserved;
+    int not_made; /* not 0: no attempt; a delivery has ended that was too old, or
+                     whose webhook was removed. `attempt` is the last one that was */
 } bb_attempt_report;
 
 /* ----------------------------------------------------------- dispatcher -- */

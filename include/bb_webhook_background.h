@@ -32,10 +32,10 @@ typedef enum bb_notice_kind {
     BB_NOTICE_RETRYING = 2,  /* an attempt failed; another one follows */
     BB_NOTICE_DEAD = 3,      /* it is given up: refused, expired, out of attempts, removed */
     BB_NOTICE_DROPPED = 4,   /* `count` waiting deliveries made room for newer ones */
-    BB_NOTICE_FULL = 5,     /* `count` events were refused since the last time, for want of room */
-    BB_NOTICE_PAUSED = 6,   /* nothing is sent to the webhook for a while */
-    BB_NOTICE_DISABLED = 7, /* nor any more, until bb_dispatcher_resume or _replace */
-    BB_NOTICE_RECOVERED = 8 /* it has taken a message again after one of these two */
+    BB_NOTICE_FULL = 5,      /* `count` events were refused since the last time, for want of room */
+    BB_NOTICE_PAUSED = 6,    /* nothing is sent to the webhook for a while */
+    BB_NOTICE_DISABLED = 7,  /* nor any more, until bb_dispatcher_resume or _replace */
+    BB_NOTICE_RECOVERED = 8  /* it has taken a message again after one of these two */
 } bb_notice_kind;
 
 /* Something that the host may want to know. Borrowed for the callback. */
@@ -44,9 +44,8 @@ typedef struct bb_notice {
     const char *webhook_id; /* NULL of BB_NOTICE_FULL */
     const char *webhook_name;
     const struct bb_attempt_report *attempt; /* of the first three kinds, else NULL. Each attempt
-                                                is told exactly once. One that was not made (`sent`
-                                                0, its number that of the last one) ends a delivery
-                                                that expired or whose webhook was removed */
+                                                is told exactly once; a delivery that ends without
+                                                one has `not_made` set */
     const char *text;                        /* one sentence without a secret */
     int64_t wait_ms;                         /* until the next attempt, or the pause's end */
     uint64_t count;                          /* of BB_NOTICE_DROPPED and BB_NOTICE_FULL */

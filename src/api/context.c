@@ -28,6 +28,14 @@ int64_t bb_dispatcher_ticks(struct bb_dispatcher *d) {
     return now_ms;
 }
 
+struct bb_moment bb_dispatcher_moment(struct bb_dispatcher *d) {
+    int64_t now_ms = bb_clock_monotonic_ms();
+    return (struct bb_moment){
+        .monotonic_ms = now_ms,
+        .ticks_ms = d->settings.has_own_clock ? bb_dispatcher_ticks(d) : now_ms,
+    };
+}
+
 static char *write_hex(char *out, unsigned long long number) {
     char digits[2 * sizeof number];
     size_t n = 0;

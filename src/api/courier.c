@@ -89,7 +89,7 @@ static enum bb_due take_next(struct bb_courier *courier, struct bb_delivery **de
                              struct bb_courier_flight **flight) {
     struct bb_dispatcher *d = courier->dispatcher;
     struct bb_lane *lane;
-    int64_t now_ms = bb_dispatcher_ticks(d);
+    int64_t now_ms = courier->now.ticks_ms;
     pthread_mutex_lock(&d->lock);
     enum bb_due due = bb_scheduler_next(&d->scheduler, now_ms, delivery, &lane);
     if (due == BB_DUE_ATTEMPT && !(*flight = bb_flight_begin(courier, *delivery, now_ms))) {
@@ -176,7 +176,8 @@ static int how_long(struct bb_courier *courier, int64_t wait_ms, bool may_begin)
 static void wait_for_events(struct bb_courier *courier, int timeout_ms) {
     struct bb_ready ready[AT_ONCE];
     size_t count = bb_poller_wait(courier->poller, timeout_ms, ready, AT_ONCE);
-    int64_t now_ms = bb_clock_monotonic_ms();
+    courier->now = bb_dispatcher_moment(courier->dispatcher);
+    int64_t now_ms = courier->now.monotonic_ms;
     for (size_t i = 0; i < count; i++) {
         const struct bb_ready *r = &ready[i];
         if (r->tag == ENGINE)
@@ -198,6 +199,7 @@ static void end_finished(struct bb_courier *courier) {
 }
 
 void bb_courier_turn(struct bb_courier *courier, int64_t wait_ms, bool may_begin) {
+    courier->now = bb_dispatcher_moment(courier->dispatcher);
     if (may_begin)
         begin_due(courier);
     int timeout = how_long(courier, wait_ms, may_begin);

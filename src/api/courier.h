@@ -60,7 +60,9 @@ struct bb_courier {
     uint64_t chance;
     uint64_t refused_told; /* of the dispatcher's `refused` */
     uint64_t dropped_told;
-    bool is_flushing; /* who drives wants to know as soon as nothing is left to do */
+    struct bb_moment now; /* read at each turn's beginning, after each wait and each callback,
+                             rather than five times for each delivery */
+    bool is_flushing;     /* who drives wants to know as soon as nothing is left to do */
 };
 
 /* NULL when out of memory or descriptors. */

@@ -4,12 +4,11 @@
 
 #include "api/courier.h"
 #include "delivery/identity.h"
-#include "driver/clock.h"
 #include "event/webhook.h"
 
 /* What is told of one delivery or webhook, once nothing is locked any more. */
 struct telling {
-    struct bb_dispatcher *dispatcher;
+    struct bb_courier *courier;
     const struct bb_hook *hook;
     bb_attempt_report attempt;
 };
@@ -17,7 +16,7 @@ struct telling {
 /* ---- telling */
 
 static void tell(const struct telling *telling, bb_notice notice) {
-    const bb_background_options *options = &telling->dispatcher->settings.background;
+    const bb_background_options *options = &telling->courier->dispatcher->settings.background;
     if (!options->notify)
         return;
     if (telling->hook) {
@@ -25,6 +24,7 @@ static void tell(const struct telling *telling, bb_notice notice) {
         notice.webhook_name = bb_webhook_called(&telling->hook->webhook);
     }
     options->notify(options->notify_user, &notice);
+    telling->courier->now = bb_dispatcher_moment(telling->courier->dispatcher);
 }
 
 static void tell_attempt(const struct telling *telling, bb_notice_kind kind, int64_t wait_ms) {
@@ -65,16 +65,16 @@ static void tell_news(const struct telling *telling, const struct bb_flow_news *
                       bool type_paused, int64_t wait_ms) {
     const bb_outcome *outcome = telling->attempt.outcome;
     if (news->is_disabled || news->is_given_up) {
-        log_webhook(telling->dispatcher, telling->hook,
+        log_webhook(telling->courier->dispatcher, telling->hook,
                     news->is_given_up ? "disabled, it was without success for too long"
                                       : "disabled");
         tell_webhook(telling, BB_NOTICE_DISABLED, 0, outcome->text);
     } else if (news->is_broken || news->is_paused || type_paused) {
-        log_webhook(telling->dispatcher, telling->hook,
+        log_webhook(telling->courier->dispatcher, telling->hook,
                     news->is_broken ? "the circuit breaker is open" : "paused");
         tell_webhook(telling, BB_NOTICE_PAUSED, wait_ms, outcome->text);
     } else if (news->is_recovered) {
-        log_webhook(telling->dispatcher, telling->hook, "it takes messages again");
+        log_webhook(telling->courier->dispatcher, telling->hook, "it takes messages again");
         tell_webhook(telling, BB_NOTICE_RECOVERED, 0, "it takes messages again");
     }
 }
@@ -109,7 +109,7 @@ static void count(struct bb_dispatcher *d, struct bb_standing *standing, const b
 
 static void fill_in_times(bb_attempt_report *row, const struct bb_courier_flight *flight) {
     const struct bb_transfer *transfer = &flight->transfer;
-    row->duration_ms = bb_clock_monotonic_ms() - flight->began_ms;
+    row->duration_ms = flight->courier->now.monotonic_ms - flight->began_ms;
     row->dns_us = flight->dns_us ? flight->dns_us : transfer->dns_us;
     row->sent = transfer->is_sent;
     row->connect_us = transfer->connect_us;
@@ -190,8 +190,8 @@ static struct ending enter(struct bb_courier_flight *flight, const bb_outcome *o
 
 void bb_ending_of_flight(struct bb_courier_flight *flight, bb_outcome *outcome) {
     struct bb_dispatcher *d = flight->courier->dispatcher;
-    int64_t now_ms = bb_dispatcher_ticks(d);
-    struct telling telling = {.dispatcher = d, .hook = flight->hook};
+    int64_t now_ms = flight->courier->now.ticks_ms;
+    struct telling telling = {.courier = flight->courier, .hook = flight->hook};
     telling.attempt = report_of(flight->hook, flight->kept->batch.event, outcome);
     telling.attempt.delivery_id = flight->delivery_id;
     telling.attempt.attempt = (int)flight->face.delivery->history.attempts + 1;
@@ -214,7 +214,7 @@ void bb_ending_of_flight(struct bb_courier_flight *flight, bb_outcome *outcome) 
 
 void bb_ending_put_off(struct bb_courier_flight *flight, int64_t wait_ms) {
     struct bb_dispatcher *d = flight->courier->dispatcher;
-    int64_t now_ms = bb_dispatcher_ticks(d);
+    int64_t now_ms = flight->courier->now.ticks_ms;
     struct bb_retry_decision later = {.again = true, .due_ms = now_ms + wait_ms};
     pthread_mutex_lock(&d->lock);
     settle(flight, &later);
@@ -236,7 +236,7 @@ void bb_ending_without_attempt(struct bb_courier *courier, struct bb_delivery *d
     struct bb_standing *standing = delivery->queue->owner;
     struct bb_hook *hook = present_hook(d, standing);
     struct bb_parcel *parcel = bb_parcel_retain(delivery->parcel);
-    struct telling telling = {.dispatcher = d, .hook = hook};
+    struct telling telling = {.courier = courier, .hook = hook};
     bb_outcome outcome = BB_OUTCOME_INIT;
     char label[104];
     struct bb_arena arena;
@@ -249,6 +249,7 @@ void bb_ending_without_attempt(struct bb_courier *courier, struct bb_delivery *d
     telling.attempt.delivery_id =
         bb_identity_of_delivery(&arena, parcel->event->id, hook->webhook.id);
     telling.attempt.attempt = (int)delivery->history.attempts;
+    telling.attempt.not_made = 1;
     pthread_mutex_lock(&d->lock);
     d->store->vtable->settle(d->store, delivery, BB_SETTLED, 0);
     d->totals.dead++;
@@ -264,7 +265,7 @@ void bb_ending_without_attempt(struct bb_courier *courier, struct bb_delivery *d
 /* ---- losses */
 
 static void tell_drops(struct bb_courier *courier, struct bb_hook *hook, uint64_t count) {
-    struct telling telling = {.dispatcher = courier->dispatcher, .hook = hook};
+    struct telling telling = {.courier = courier, .hook = hook};
     bb_notice notice = BB_NOTICE_INIT;
     notice.kind = BB_NOTICE_DROPPED;
     notice.count = count;
@@ -287,7 +288,7 @@ static struct bb_hook *next_drops(struct bb_dispatcher *d, uint64_t *count) {
 }
 
 static void tell_refusals(struct bb_courier *courier, uint64_t count) {
-    struct telling telling = {.dispatcher = courier->dispatcher};
+    struct telling telling = {.courier = courier};
     bb_notice notice = BB_NOTICE_INIT;
     notice.kind = BB_NOTICE_FULL;
     notice.count = count;

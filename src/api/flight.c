@@ -7,7 +7,6 @@
 #include "api/courier.h"
 #include "delivery/identity.h"
 #include "delivery/outcome.h"
-#include "driver/clock.h"
 #include "event/webhook.h"
 
 enum {
@@ -161,7 +160,7 @@ static int64_t left_of(int64_t limit_ms, int64_t used_ms) {
 static void send_request(struct bb_courier_flight *flight, const struct bb_addresses *addresses) {
     const bb_options *options = &settings_of(flight)->options;
     bb_error error = BB_ERROR_INIT;
-    int64_t used_ms = bb_clock_monotonic_ms() - flight->began_ms;
+    int64_t used_ms = flight->courier->now.monotonic_ms - flight->began_ms;
     int code = make_request(flight, &error);
     if (code == BB_ERR_TOO_LARGE) {
         fail_too_large(flight, &error);
@@ -197,7 +196,8 @@ static void on_looked_up(struct bb_lookup *lookup, const struct bb_addresses *ad
     struct bb_courier_flight *flight =
         (struct bb_courier_flight *)((char *)lookup - offsetof(struct bb_courier_flight, lookup));
     stop_looking(flight);
-    flight->dns_us = (bb_clock_monotonic_ms() - flight->began_ms) * 1000;
+    flight->courier->now = bb_dispatcher_moment(flight->courier->dispatcher);
+    flight->dns_us = (flight->courier->now.monotonic_ms - flight->began_ms) * 1000;
     if (addresses)
         send_request(flight, addresses);
     else
@@ -224,9 +224,8 @@ static void look_up(struct bb_courier_flight *flight) {
 }
 
 void bb_flight_check_look_ups(struct bb_courier *courier) {
-    int64_t now_ms = bb_clock_monotonic_ms();
     struct bb_courier_flight *flight;
-    while ((flight = courier->looking_up) && flight->look_up_ends_ms <= now_ms) {
+    while ((flight = courier->looking_up) && flight->look_up_ends_ms <= courier->now.monotonic_ms) {
         bb_resolver_cancel(courier->resolver, &flight->lookup);
         stop_looking(flight);
         fail(flight, BB_FAILURE_RESOLVE, "its name servers did not answer in time");
@@ -268,7 +267,7 @@ static bool needs_id(const struct bb_courier_flight *flight) {
 
 void bb_flight_go(struct bb_courier_flight *flight) {
     struct bb_parcel *parcel = flight->face.delivery->parcel;
-    flight->began_ms = bb_clock_monotonic_ms();
+    flight->began_ms = flight->courier->now.monotonic_ms;
     flight->kept = bb_batches_use(flight->courier, parcel);
     if (needs_id(flight))
         flight->delivery_id = bb_identity_of_delivery(&flight->request.arena, parcel->event->id,

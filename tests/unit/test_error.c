@@ -180,7 +180,7 @@ static void no_public_struct_ends_in_padding(void **state) {
     ENDS_WITH(bb_notice, reserved);
     ENDS_WITH(bb_stats, latency);
     ENDS_WITH(bb_outcome, text);
-    ENDS_WITH(bb_attempt_report, reserved);
+    ENDS_WITH(bb_attempt_report, not_made);
     ENDS_WITH(bb_webhook_status, probe_ms);
     ENDS_WITH(bb_post_options, reserved);
     ENDS_WITH(bb_attempt, delivery_id);
