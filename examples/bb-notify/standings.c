@@ -7,9 +7,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
-enum { WHY_SIZE = 640 }; /* a reason of 512 bytes, and how long it holds */
+enum { WHY_SIZE = 1200 }; /* two reasons of 512 bytes, and what stands around them */
 
 static bb_stats stats_of(const struct session *session, const char *id) {
     bb_stats stats = BB_STATS_INIT;
@@ -67,6 +68,14 @@ static void say_why_left(const bb_webhook *webhook, const bb_webhook_status *sta
         snprintf(why, WHY_SIZE, "not its turn yet");
 }
 
+static void add_why_dead(const bb_webhook *webhook, const struct ledger_row *row,
+                         char why[WHY_SIZE]) {
+    size_t used = strlen(why);
+    if (row && row->why_dead)
+        snprintf(why + used, WHY_SIZE - used, "%s%s", used > 0 ? "; dead: " : "",
+                 text_without_name(row->why_dead, webhook->name));
+}
+
 static void say_why(const struct session *session, const bb_webhook *webhook, const bb_stats *stats,
                     const struct ledger *ledger, char why[WHY_SIZE]) {
     const struct ledger_row *row = ledger_find(ledger, webhook->id);
@@ -74,8 +83,8 @@ static void say_why(const struct session *session, const bb_webhook *webhook, co
     *why = '\0';
     if (stats->waiting + stats->in_flight > 0)
         say_why_left(webhook, &status, row, why);
-    else if (stats->dead > 0 && row && row->why_dead)
-        snprintf(why, WHY_SIZE, "%s", text_without_name(row->why_dead, webhook->name));
+    if (stats->dead > 0)
+        add_why_dead(webhook, row, why);
 }
 
 /* ---- telling ---- */

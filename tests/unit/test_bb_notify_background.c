@@ -70,6 +70,17 @@ static void what_is_dead_is_told_with_its_reason(void **state) {
     assert_told(fixture->result.out, "1 delivery of 1 event: 1 dead\n");
 }
 
+static void what_is_left_and_what_is_dead_have_each_their_reason(void **state) {
+    notify *fixture = *state;
+    const server_step steps[] = {{.status = 400}, gone};
+    answer(fixture, "/ops", steps, 2);
+    write_many_events(fixture, 3);
+    assert_int_equal(notify_post(fixture, "--background", NULL), 1);
+    assert_told(fixture->result.out,
+                "disabled: Custom answered HTTP 410; the webhook is gone; dead: Custom answered "
+                "HTTP 410; the webhook is gone\n");
+}
+
 static void events_that_nobody_wants_end_at_once(void **state) {
     notify *fixture = *state;
     configure(fixture, "", "");
@@ -348,6 +359,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         NOTIFY_TEST(the_summary_has_a_row_for_each_webhook_and_adds_up),
         NOTIFY_TEST(what_is_dead_is_told_with_its_reason),
+        NOTIFY_TEST(what_is_left_and_what_is_dead_have_each_their_reason),
         NOTIFY_TEST(events_that_nobody_wants_end_at_once),
         NOTIFY_TEST(a_bad_line_is_named_and_the_rest_is_delivered),
         NOTIFY_TEST(it_ends_only_when_retries_that_are_due_later_are_over),
