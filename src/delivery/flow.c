@@ -21,14 +21,9 @@ static void rates_of(const bb_webhook *webhook, struct bb_rate rates[BB_RATES]) 
 bool bb_flow_configure(struct bb_flow *flow, const bb_allocator *mem, const bb_webhook *webhook) {
     struct bb_rate rates[BB_RATES];
     rates_of(webhook, rates);
-    if (memcmp(rates, flow->window.rates, sizeof rates) != 0) {
-        struct bb_window window;
-        if (!bb_window_init(&window, mem, rates))
-            return false;
-        window.open = flow->window.open;
-        bb_window_free(&flow->window, mem);
-        flow->window = window;
-    }
+    if (memcmp(rates, flow->window.rates, sizeof rates) != 0 &&
+        !bb_window_change(&flow->window, mem, rates))
+        return false;
     uint32_t usual = bb_endpoint_of(webhook->type)->max_in_flight;
     flow->most = webhook->max_in_flight ? webhook->max_in_flight : usual;
     if (flow->room == 0) {

@@ -66,7 +66,7 @@ struct bb_flow_state {
 };
 
 /* The limits of a webhook whose struct has been read. False when out of memory. What is known of
- * the flow so far stays, except for the window of its rates where these changed. */
+ * the flow so far stays. */
 bool bb_flow_configure(struct bb_flow *flow, const bb_allocator *mem, const bb_webhook *webhook);
 void bb_flow_free(struct bb_flow *flow, const bb_allocator *mem);
 
