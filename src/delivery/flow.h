@@ -78,11 +78,12 @@ struct bb_flow_state bb_flow_state(const struct bb_flow *flow, int64_t now_ms);
 /* What is left of its pause, the webhook's own or its whole type's. */
 int64_t bb_flow_pause_left(const struct bb_flow *flow, int64_t now_ms);
 
-/* A stated pause; a longer one that holds already stays. True when it is a new one. */
+/* A stated pause, of at most a day; a longer one that holds already stays. True when it is a new
+ * one. */
 bool bb_flow_pause(int64_t *until_ms, int64_t wait_ms, int64_t now_ms);
 
 /* Takes in what an outcome says of the webhook. `counts` false: of an attempt that is not
- * background delivery's, which does not move the breaker. */
+ * background delivery's, which does not move the breaker and is no recovery. */
 struct bb_flow_news bb_flow_note(struct bb_flow *flow, const struct bb_flow_rules *rules,
                                  const bb_outcome *outcome, bool counts, int64_t now_ms);
 
