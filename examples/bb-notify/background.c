@@ -35,10 +35,10 @@ struct background {
 
 /* ---- notices ---- */
 
-/* An attempt that was not made (too old before its time came) cannot be told from a first one that
- * was made and reached nobody, so the count may be too high by some: see show_progress. */
+/* `attempt` counts the one that this is, unless none was made. */
 static void count_retrying(struct background *b, const bb_notice *notice) {
-    bool was = notice->attempt->attempt > 1, is = notice->kind == BB_NOTICE_RETRYING;
+    int before = notice->attempt->attempt - !notice->attempt->not_made;
+    bool was = before > 0, is = notice->kind == BB_NOTICE_RETRYING;
     if (is && !was)
         b->retrying++;
     else if (was && !is && b->retrying > 0)

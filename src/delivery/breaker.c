@@ -26,7 +26,8 @@ static bool is_too_much(const struct bb_breaker *breaker, const struct bb_breake
 static void open_for(struct bb_breaker *breaker, const struct bb_breaker_rules *rules, int64_t ms,
                      int64_t now_ms) {
     breaker->open_ms = ms < rules->open_max_ms ? ms : rules->open_max_ms;
-    breaker->open_until_ms = now_ms + breaker->open_ms;
+    bool is_last = now_ms > INT64_MAX - breaker->open_ms;
+    breaker->open_until_ms = is_last ? INT64_MAX : now_ms + breaker->open_ms;
     if (breaker->open_until_ms == 0)
         breaker->open_until_ms = 1; /* 0 is "closed" */
 }

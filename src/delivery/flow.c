@@ -21,14 +21,9 @@ static void rates_of(const bb_webhook *webhook, struct bb_rate rates[BB_RATES]) 
 bool bb_flow_configure(struct bb_flow *flow, const bb_allocator *mem, const bb_webhook *webhook) {
     struct bb_rate rates[BB_RATES];
     rates_of(webhook, rates);
-    if (memcmp(rates, flow->window.rates, sizeof rates) != 0) {
-        struct bb_window window;
-        if (!bb_window_init(&window, mem, rates))
-            return false;
-        window.open = flow->window.open;
-        bb_window_free(&flow->window, mem);
-        flow->window = window;
-    }
+    if (memcmp(rates, flow->window.rates, sizeof rates) != 0 &&
+        !bb_window_change(&flow->window, mem, rates))
+        return false;
     uint32_t usual = bb_endpoint_of(webhook->type)->max_in_flight;
     flow->most = webhook->max_in_flight ? webhook->max_in_flight : usual;
     if (flow->room == 0) {
@@ -96,6 +91,7 @@ struct bb_flow_state bb_flow_state(const struct bb_flow *flow, int64_t now_ms) {
 
 bool bb_flow_pause(int64_t *until_ms, int64_t wait_ms, int64_t now_ms) {
     int64_t left = left_of(*until_ms, now_ms);
+    wait_ms = wait_ms < DAY_MS ? wait_ms : DAY_MS;
     if (left >= wait_ms)
         return false;
     *until_ms = now_ms > INT64_MAX - wait_ms ? INT64_MAX : now_ms + wait_ms;
@@ -105,10 +101,12 @@ bool bb_flow_pause(int64_t *until_ms, int64_t wait_ms, int64_t now_ms) {
 static void note_success(struct bb_flow *flow, bool counts, struct bb_flow_news *news) {
     flow->failing_since_ms = -1;
     flow->failures = 0;
+    if (!counts)
+        return;
     news->is_recovered = flow->is_troubled;
     flow->is_troubled = false;
-    flow->is_known = flow->is_known || counts;
-    if (counts && flow->room < flow->most)
+    flow->is_known = true;
+    if (flow->room < flow->most)
         flow->room = 2 * flow->room < flow->most ? 2 * flow->room : flow->most;
 }
 
@@ -127,20 +125,27 @@ static void note_failure(struct bb_flow *flow, const struct bb_flow_rules *rules
                         now_ms - flow->failing_since_ms >= rules->disable_after_ms;
 }
 
-static void note_breaker(struct bb_flow *flow, const struct bb_flow_rules *rules, bool failed,
-                         int64_t now_ms, struct bb_flow_news *news) {
+/* What never came to a question tells nothing: a payload that was too large. */
+static bool is_answer(const bb_outcome *outcome) {
+    return outcome->verdict != BB_DEAD || outcome->http_status != 0;
+}
+
+static void note_breaker(struct bb_flow *flow, const struct bb_flow_rules *rules,
+                         const bb_outcome *outcome, int64_t now_ms, struct bb_flow_news *news) {
+    bool failed = is_failure(outcome);
     if (failed) {
         flow->room = 1;
         flow->is_known = false;
     }
-    news->is_broken = bb_breaker_note(&flow->breaker, &rules->breaker, failed, now_ms);
+    if (failed || is_answer(outcome))
+        news->is_broken = bb_breaker_note(&flow->breaker, &rules->breaker, failed, now_ms);
 }
 
 struct bb_flow_news bb_flow_note(struct bb_flow *flow, const struct bb_flow_rules *rules,
                                  const bb_outcome *outcome, bool counts, int64_t now_ms) {
     struct bb_flow_news news = {0};
     if (counts)
-        note_breaker(flow, rules, is_failure(outcome), now_ms, &news);
+        note_breaker(flow, rules, outcome, now_ms, &news);
     if (outcome->verdict == BB_DELIVERED)
         note_success(flow, counts, &news);
     else if (counts)

@@ -66,7 +66,7 @@ struct bb_flow_state {
 };
 
 /* The limits of a webhook whose struct has been read. False when out of memory. What is known of
- * the flow so far stays, except for the window of its rates where these changed. */
+ * the flow so far stays. */
 bool bb_flow_configure(struct bb_flow *flow, const bb_allocator *mem, const bb_webhook *webhook);
 void bb_flow_free(struct bb_flow *flow, const bb_allocator *mem);
 
@@ -78,11 +78,12 @@ struct bb_flow_state bb_flow_state(const struct bb_flow *flow, int64_t now_ms);
 /* What is left of its pause, the webhook's own or its whole type's. */
 int64_t bb_flow_pause_left(const struct bb_flow *flow, int64_t now_ms);
 
-/* A stated pause; a longer one that holds already stays. True when it is a new one. */
+/* A stated pause, of at most a day; a longer one that holds already stays. True when it is a new
+ * one. */
 bool bb_flow_pause(int64_t *until_ms, int64_t wait_ms, int64_t now_ms);
 
 /* Takes in what an outcome says of the webhook. `counts` false: of an attempt that is not
- * background delivery's, which does not move the breaker. */
+ * background delivery's, which does not move the breaker and is no recovery. */
 struct bb_flow_news bb_flow_note(struct bb_flow *flow, const struct bb_flow_rules *rules,
                                  const bb_outcome *outcome, bool counts, int64_t now_ms);
 

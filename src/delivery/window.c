@@ -22,6 +22,33 @@ bool bb_window_init(struct bb_window *window, const bb_allocator *mem,
     return window->size == 0 || window->ends;
 }
 
+static void know_end(struct bb_window *window, int64_t end_ms) {
+    if (window->size == 0)
+        return;
+    window->ends[window->next] = end_ms;
+    window->next = (window->next + 1) % window->size;
+    if (window->filled < window->size)
+        window->filled++;
+}
+
+/* The kth latest end, from 1. */
+static int64_t end_before(const struct bb_window *window, uint32_t k) {
+    return window->ends[(window->next + window->size - k) % window->size];
+}
+
+bool bb_window_change(struct bb_window *window, const bb_allocator *mem,
+                      const struct bb_rate rates[BB_RATES]) {
+    struct bb_window changed;
+    if (!bb_window_init(&changed, mem, rates))
+        return false;
+    changed.open = window->open;
+    for (uint32_t k = window->filled; k > 0; k--)
+        know_end(&changed, end_before(window, k));
+    bb_window_free(window, mem);
+    *window = changed;
+    return true;
+}
+
 void bb_window_free(struct bb_window *window, const bb_allocator *mem) {
     if (window->ends)
         bb_mem_free(mem, window->ends);
@@ -34,12 +61,8 @@ void bb_window_begin(struct bb_window *window) {
 
 void bb_window_end(struct bb_window *window, bool is_sent, int64_t now_ms) {
     window->open--;
-    if (!is_sent || window->size == 0)
-        return;
-    window->ends[window->next] = now_ms;
-    window->next = (window->next + 1) % window->size;
-    if (window->filled < window->size)
-        window->filled++;
+    if (is_sent)
+        know_end(window, now_ms);
 }
 
 /* One more may begin when the kth latest end lies a whole period back, k being what the limit
@@ -51,8 +74,7 @@ static int64_t wait_for(const struct bb_window *window, const struct bb_rate *ra
     uint32_t k = rate->count - window->open;
     if (k > window->filled)
         return 0;
-    int64_t end = window->ends[(window->next + window->size - k) % window->size];
-    int64_t free_ms = end + with_margin(rate->period_ms);
+    int64_t free_ms = end_before(window, k) + with_margin(rate->period_ms);
     return free_ms > now_ms ? free_ms - now_ms : 0;
 }
 

@@ -23,6 +23,12 @@ struct bb_window {
 /* `rates` may have a count of 0: no such limit. False when out of memory. */
 bool bb_window_init(struct bb_window *window, const bb_allocator *mem,
                     const struct bb_rate rates[BB_RATES]);
+
+/* Other limits from now on, of what is known so far, too. False when out of memory: the old ones
+ * hold. */
+bool bb_window_change(struct bb_window *window, const bb_allocator *mem,
+                      const struct bb_rate rates[BB_RATES]);
+
 void bb_window_free(struct bb_window *window, const bb_allocator *mem);
 
 void bb_window_begin(struct bb_window *window);

@@ -20,6 +20,7 @@ struct queue {
     struct queue *previous_turn, *next_turn; /* in `ready` */
     struct queue *previous, *next;           /* of all */
     enum queue_place place;
+    bool is_woken; /* to be taken even if nothing is due */
 };
 
 struct memory {
@@ -31,8 +32,10 @@ struct memory {
     struct bb_heap timers;
     struct row *ages; /* of all rows, also claimed ones */
     struct bb_store_counts counts;
+    uint64_t claimed_bytes; /* of these; never dropped */
     uint64_t next_sequence;
-    int64_t now_ms; /* the latest that a caller has told */
+    int64_t now_ms; /* of the last `take`: the time of whoever puts may be a little later, and
+                       what is due by it only would be taken, not claimed, and taken again */
 };
 
 static struct memory *lock(struct bb_store *store) {
@@ -46,11 +49,6 @@ static void unlock(struct memory *m) {
 }
 
 /* ---- when a queue is due ---- */
-
-static void see_time(struct memory *m, int64_t now_ms) {
-    if (now_ms > m->now_ms)
-        m->now_ms = now_ms;
-}
 
 static struct queue *of_timer(struct bb_heap_node *node) {
     return (struct queue *)((char *)node - offsetof(struct queue, timer));
@@ -77,18 +75,21 @@ static int64_t due_ms(const struct queue *q) {
 
 /* One that is ready keeps its turn. */
 static void schedule(struct memory *m, struct queue *q) {
+    int64_t due = due_ms(q);
     if (q->place == QUEUE_TAKEN)
         return;
-    int64_t due = due_ms(q);
-    if (bb_rows_due_ms(&q->rows) == INT64_MAX || due == INT64_MAX) {
-        unschedule(m, q);
-    } else if (due > m->now_ms) {
-        unschedule(m, q);
-        q->place = QUEUE_TIMED;
-        bb_heap_insert(&m->timers, &q->timer, due, m->next_sequence++);
-    } else if (q->place != QUEUE_READY) {
-        make_ready(m, q);
+    if (q->is_woken || due <= m->now_ms) {
+        if (q->place != QUEUE_READY)
+            make_ready(m, q);
+        return;
     }
+    if (q->place == QUEUE_TIMED && q->timer.key == due)
+        return;
+    unschedule(m, q);
+    if (due == INT64_MAX)
+        return;
+    q->place = QUEUE_TIMED;
+    bb_heap_insert(&m->timers, &q->timer, due, m->next_sequence++);
 }
 
 /* ---- life ---- */
@@ -193,13 +194,13 @@ static void drop(struct memory *m, struct row *row) {
 
 static bool make_room(struct memory *m, size_t count, uint64_t bytes) {
     struct row *row;
-    if (m->counts.claimed + count > m->config.max_deliveries || bytes > m->config.max_bytes)
-        return false; /* nothing is dropped in vain */
-    while (!has_room(m, count, bytes)) {
-        if (!m->config.drops_oldest || !(row = oldest_waiting(m)))
-            return false;
+    if (has_room(m, count, bytes))
+        return true;
+    if (!m->config.drops_oldest || m->counts.claimed + count > m->config.max_deliveries ||
+        m->claimed_bytes + bytes > m->config.max_bytes)
+        return false; /* nor would dropping help */
+    while (!has_room(m, count, bytes) && (row = oldest_waiting(m)))
         drop(m, row);
-    }
     return true;
 }
 
@@ -256,7 +257,6 @@ static int memory_put(struct bb_store *store, struct bb_parcel *parcel, const st
     if (!rows)
         return count ? BB_ERR_NO_MEMORY : BB_OK;
     lock(store);
-    see_time(m, now_ms);
     int code = BB_ERR_FULL;
     if (make_room(m, count, parcel->size + count * sizeof *rows))
         code = add_rows(m, &rows, parcel, puts, count, now_ms, due);
@@ -269,13 +269,14 @@ static int memory_put(struct bb_store *store, struct bb_parcel *parcel, const st
 
 static struct bb_queue *memory_take(struct bb_store *store, int64_t now_ms) {
     struct memory *m = lock(store);
-    see_time(m, now_ms);
-    while (m->timers.root && m->timers.root->key <= m->now_ms)
+    m->now_ms = now_ms;
+    while (m->timers.root && m->timers.root->key <= now_ms)
         make_ready(m, of_timer(m->timers.root));
     struct queue *q = m->ready;
     if (q) {
         unschedule(m, q);
         q->place = QUEUE_TAKEN;
+        q->is_woken = false;
     }
     unlock(m);
     return (struct bb_queue *)q;
@@ -297,7 +298,8 @@ static void memory_wake(struct bb_store *store, struct bb_queue *queue) {
     struct queue *q = (struct queue *)queue;
     if (q->place != QUEUE_TAKEN) {
         q->not_before_ms = 0;
-        make_ready(m, q);
+        q->is_woken = true;
+        schedule(m, q);
     }
     unlock(m);
 }
@@ -308,7 +310,17 @@ static struct bb_delivery *claim(struct memory *m, struct queue *q, struct row *
     bb_rows_claim(&q->rows, row);
     m->counts.waiting--;
     m->counts.claimed++;
+    m->claimed_bytes += sizeof *row;
+    if (row->face.parcel->claimed++ == 0)
+        m->claimed_bytes += row->face.parcel->size;
     return &row->face;
+}
+
+static void unclaim(struct memory *m, struct row *row) {
+    m->counts.claimed--;
+    m->claimed_bytes -= sizeof *row;
+    if (--row->face.parcel->claimed == 0)
+        m->claimed_bytes -= row->face.parcel->size;
 }
 
 static struct bb_delivery *memory_claim(struct bb_store *store, struct bb_queue *queue,
@@ -337,7 +349,7 @@ static void memory_settle(struct bb_store *store, struct bb_delivery *delivery,
     struct memory *m = lock(store);
     struct row *row = (struct row *)delivery;
     struct queue *q = (struct queue *)delivery->queue;
-    m->counts.claimed--;
+    unclaim(m, row);
     if (how == BB_SETTLED_RETRY) {
         bb_rows_retry(&q->rows, row, due);
         m->counts.waiting++;

@@ -156,7 +156,7 @@ struct bb_parcel *bb_parcel_new(const bb_allocator *mem, const bb_event *event) 
     packer.block = (char *)parcel;
     pack_event(&packer, event, &parts);
     atomic_init(&parcel->references, 1);
-    parcel->rows = 0;
+    parcel->rows = parcel->claimed = 0;
     parcel->batch = NULL;
     parcel->mem = mem;
     parcel->event = parts.event;

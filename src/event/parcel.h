@@ -8,9 +8,10 @@
 
 struct bb_parcel {
     atomic_uint references;
-    uint32_t rows; /* deliveries that wait for it: the store's, under its lock */
-    void *batch;   /* made of it, and the driving thread's; NULL: none */
-    size_t size;   /* bytes in all */
+    uint32_t rows;    /* deliveries of it, and how many of these are */
+    uint32_t claimed; /* claimed: the store's, under its lock */
+    void *batch;      /* made of it, and the driving thread's; NULL: none */
+    size_t size;      /* bytes in all */
     const bb_allocator *mem;
     const bb_event *event; /* with an id and a time; all that it points to lies behind */
 };
