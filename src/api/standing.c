@@ -79,8 +79,7 @@ static void set_reason(struct bb_standing *standing, const char *reason) {
 static void clear(struct bb_dispatcher *d, struct bb_standing *standing) {
     bb_flow_clear(&standing->lane.flow);
     set_reason(standing, NULL);
-    if (standing->lane.queue)
-        d->store->vtable->wake(d->store, standing->lane.queue);
+    bb_scheduler_wake(&d->scheduler, &standing->lane);
 }
 
 void bb_standing_clear(struct bb_dispatcher *d, struct bb_hook *hook) {
@@ -108,7 +107,7 @@ static void remove_hook(struct bb_dispatcher *d, struct bb_standing *standing) {
         return;
     }
     standing->lane.is_removed = true;
-    d->store->vtable->wake(d->store, standing->lane.queue);
+    bb_scheduler_wake(&d->scheduler, &standing->lane);
 }
 
 void bb_standing_move(struct bb_dispatcher *d, struct bb_hook *old, struct bb_hook *hook) {

@@ -26,13 +26,13 @@ static uint32_t at_least_one(uint32_t n) {
     return n ? n : 1;
 }
 
-static bool has_slow_slot(const struct bb_scheduler *s) {
-    return s->slow_in_flight < at_least_one(s->limits.max_in_flight / 2);
-}
-
 static bool has_unknown_slot(const struct bb_scheduler *s) {
     uint32_t kept = s->limits.max_in_flight / 4;
     return s->slow_in_flight + s->unknown_in_flight < s->limits.max_in_flight - kept;
+}
+
+static bool has_slow_slot(const struct bb_scheduler *s) {
+    return s->slow_in_flight < at_least_one(s->limits.max_in_flight / 2) && has_unknown_slot(s);
 }
 
 /* ---- age ---- */
@@ -99,16 +99,27 @@ static int64_t end_of_wait(struct bb_scheduler *s, const struct bb_lane *lane, i
     return expires < end ? expires : end;
 }
 
+/* Until something of it ends. */
+static void keep_busy(struct bb_scheduler *s, struct bb_lane *lane) {
+    lane->place = BB_LANE_BUSY;
+    s->busy++;
+}
+
+static void wait_for_rate(struct bb_scheduler *s, struct bb_lane *lane, int64_t until_ms) {
+    lane->is_rate_waiting = true;
+    s->rate_waiting++;
+    if (until_ms > s->rate_until_ms)
+        s->rate_until_ms = until_ms;
+}
+
 static void put_off(struct bb_scheduler *s, struct bb_lane *lane, struct bb_flow_state state,
                     int64_t now_ms) {
     if (state.stop == BB_FLOW_BUSY && lane->flow.window.open > 0) {
-        lane->place = BB_LANE_BUSY;
+        keep_busy(s, lane);
         return;
     }
-    if (state.stop == BB_FLOW_RATE) {
-        lane->is_rate_waiting = true;
-        s->rate_waiting++;
-    }
+    if (state.stop == BB_FLOW_RATE)
+        wait_for_rate(s, lane, now_ms + state.wait_ms);
     give(s, lane, end_of_wait(s, lane, state.wait_ms, now_ms));
 }
 
@@ -145,10 +156,11 @@ static enum bb_due empty_removed(struct bb_scheduler *s, struct bb_lane *lane,
     *delivery = store->claim_older(s->store, lane->queue, INT64_MAX);
     if (*delivery) {
         give(s, lane, 0);
+        store->wake(s->store, lane->queue); /* for the others, due or not, and to be closed */
         return BB_DUE_REMOVED;
     }
     if (lane->flow.in_flight > 0) {
-        lane->place = BB_LANE_BUSY;
+        keep_busy(s, lane);
         return BB_DUE_NOTHING;
     }
     if (lane->puts > 0) {
@@ -219,9 +231,12 @@ void bb_scheduler_begin(struct bb_scheduler *s, struct bb_flight *flight,
 struct bb_flow_news bb_scheduler_note(struct bb_scheduler *s, struct bb_lane *lane,
                                       const struct bb_flow_rules *rules, const bb_outcome *outcome,
                                       bool counts, int64_t now_ms) {
+    bool was_broken = bb_breaker_is_probing(&lane->flow.breaker);
     count_lane(s, &lane->flow, -1);
     struct bb_flow_news news = bb_flow_note(&lane->flow, rules, outcome, counts, now_ms);
     count_lane(s, &lane->flow, 1);
+    if (was_broken && !bb_breaker_is_probing(&lane->flow.breaker))
+        s->store->vtable->wake(s->store, lane->queue);
     return news;
 }
 
@@ -229,6 +244,7 @@ void bb_scheduler_end(struct bb_scheduler *s, struct bb_flight *flight, bool is_
                       bool is_answered, int64_t now_ms) {
     struct bb_lane *lane = flight->lane;
     struct bb_flow *flow = &lane->flow;
+    grow_old(s, now_ms); /* it may be old, and nobody has looked since */
     count_lane(s, flow, -1);
     if (flight->is_old)
         flow->old_in_flight--;
@@ -246,8 +262,15 @@ void bb_scheduler_end(struct bb_scheduler *s, struct bb_flight *flight, bool is_
 void bb_scheduler_unblock(struct bb_scheduler *s, struct bb_lane *lane) {
     if (lane->place != BB_LANE_BUSY)
         return;
+    s->busy--;
     give(s, lane, 0);
-    if (lane->is_removed) /* it may be empty, and is to be closed then */
+    if (lane->is_removed)
+        s->store->vtable->wake(s->store, lane->queue); /* to be closed */
+}
+
+void bb_scheduler_wake(struct bb_scheduler *s, struct bb_lane *lane) {
+    bb_scheduler_unblock(s, lane);
+    if (lane->queue)
         s->store->vtable->wake(s->store, lane->queue);
 }
 
@@ -265,8 +288,9 @@ int64_t bb_scheduler_wake_ms(struct bb_scheduler *s, int64_t now_ms) {
 
 bool bb_scheduler_is_idle(struct bb_scheduler *s, int64_t now_ms) {
     const struct bb_store_vtable *store = s->store->vtable;
-    if (s->in_flight > 0 || s->slow.first || s->unknown.first ||
+    if (s->in_flight > 0 || s->busy > 0 || s->slow.first || s->unknown.first ||
         store->next_ms(s->store, now_ms) <= now_ms)
         return false;
-    return s->rate_waiting == 0 || store->counts(s->store).waiting == 0;
+    return s->rate_waiting == 0 || s->rate_until_ms <= now_ms ||
+           store->counts(s->store).waiting == 0;
 }

@@ -58,7 +58,10 @@ struct bb_scheduler {
     uint32_t in_flight;
     uint32_t slow_in_flight;
     uint32_t unknown_in_flight;
+    uint32_t busy;         /* lanes in BB_LANE_BUSY */
     uint32_t rate_waiting; /* lanes */
+    int64_t rate_until_ms; /* by then each of them was looked at again, unless nothing of it is due
+                              any more */
     struct bb_ring slow, unknown;
     struct bb_flight *oldest, *youngest; /* of those that are not old yet */
     uint32_t young;                      /* how many these are */
@@ -89,6 +92,9 @@ void bb_scheduler_end(struct bb_scheduler *s, struct bb_flight *flight, bool is_
 
 /* Something of the lane that the scheduler did not begin has ended: a post. */
 void bb_scheduler_unblock(struct bb_scheduler *s, struct bb_lane *lane);
+
+/* The lane is to be looked at again, whatever it waits for: it was cleared, changed or removed. */
+void bb_scheduler_wake(struct bb_scheduler *s, struct bb_lane *lane);
 
 /* When bb_scheduler_next must be asked again if nothing ends before: a time not later than now: at
  * once; INT64_MAX: never. */
