@@ -10,12 +10,13 @@ enum {
     SPARE_MAX = 16 * 1024
 };
 
-void bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings) {
+void bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings,
+                   struct bb_arena *scratch) {
     memset(batch, 0, sizeof *batch);
     batch->settings = settings;
     batch->event = &batch->view.event;
     bb_arena_init(&batch->arena, &settings->mem);
-    bb_arena_init(&batch->scratch, &settings->mem);
+    batch->scratch = scratch;
     bb_arena_expect(&batch->arena, USUAL_BATCH);
 }
 
@@ -55,7 +56,6 @@ void bb_batch_reset(struct bb_batch *batch) {
 void bb_batch_free(struct bb_batch *batch) {
     bb_batch_reset(batch);
     bb_buf_free(&batch->spare);
-    bb_arena_free(&batch->scratch);
     bb_arena_free(&batch->arena);
 }
 
@@ -101,7 +101,7 @@ static int make_rendering(struct bb_batch *batch, struct bb_hook *hook,
     made->next = batch->renderings;
     batch->renderings = made;
     *rendering = made;
-    if (bb_endpoint_render(endpoint, &batch->scratch, message, &hook->webhook, &made->body,
+    if (bb_endpoint_render(endpoint, batch->scratch, message, &hook->webhook, &made->body,
                            &made->cuts))
         return BB_OK;
     bool no_memory = made->body.no_memory;

@@ -23,12 +23,13 @@ struct bb_batch {
     const bb_event *event; /* with an id and a time */
     struct bb_message *messages[BB_CHINESE + 1];
     struct bb_rendering *renderings;
-    struct bb_arena scratch; /* of one rendering after the other */
-    struct bb_buf spare;     /* a body's memory, for the next one */
+    struct bb_arena *scratch; /* of one rendering after the other */
+    struct bb_buf spare;      /* a body's memory, for the next one */
 };
 
-/* An empty one; `settings` outlive it. */
-void bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings);
+/* An empty one; `settings` and `scratch`, which is empty between any two calls, outlive it. */
+void bb_batch_init(struct bb_batch *batch, const struct bb_settings *settings,
+                   struct bb_arena *scratch);
 void bb_batch_free(struct bb_batch *batch);
 
 /* Reads `event` into an empty batch and completes it: at `now_ms`, and where it has no

@@ -31,7 +31,7 @@ static struct bb_kept_batch *take_spare(struct bb_courier *courier) {
         courier->spare_batches = kept->next;
         courier->spare_batch_count--;
     } else if ((kept = bb_mem_zalloc(&settings->mem, sizeof *kept))) {
-        bb_batch_init(&kept->batch, settings);
+        bb_batch_init(&kept->batch, settings, &courier->scratch);
     }
     return kept;
 }
@@ -68,7 +68,8 @@ struct bb_kept_batch *bb_batches_use(struct bb_courier *courier, struct bb_parce
 void bb_batches_leave(struct bb_courier *courier, struct bb_kept_batch *kept) {
     if (--kept->uses > 0)
         return;
-    if (kept->batch.arena.failed) { /* whatever is asked of it next would fail, too */
+    bool is_last = atomic_load(&kept->parcel->references) == 1;
+    if (is_last || kept->batch.arena.failed) { /* whose every next use would fail, too */
         drop(courier, kept);
         return;
     }

@@ -56,7 +56,7 @@ struct bb_courier {
     size_t idle_batch_count;
     struct bb_kept_batch *spare_batches; /* empty ones, by `next` */
     size_t spare_batch_count;
-    struct bb_arena scratch; /* of one judgement after the other */
+    struct bb_arena scratch; /* of one rendering or judgement after the other */
     uint64_t chance;
     uint64_t refused_told; /* of the dispatcher's `refused` */
     uint64_t dropped_told;

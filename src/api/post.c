@@ -25,6 +25,7 @@ struct post {
     struct bb_dispatcher *dispatcher;
     const struct bb_post_mode *mode;
     char new_id[80]; /* for an event that has none */
+    struct bb_arena scratch;
     struct bb_batch batch;
     struct bb_hooks hooks;
     struct bb_report *report;
@@ -209,7 +210,8 @@ static int prepare(struct post *post, const bb_event *event, bb_error *error) {
     struct bb_dispatcher *d = post->dispatcher;
     const bb_allocator *mem = &d->settings.mem;
     bb_dispatcher_new_id(d, post->new_id);
-    bb_batch_init(&post->batch, &d->settings);
+    bb_arena_init(&post->scratch, mem);
+    bb_batch_init(&post->batch, &d->settings, &post->scratch);
     int code =
         bb_batch_begin(&post->batch, event, post->new_id, bb_settings_now_ms(&d->settings), error);
     if (code == BB_OK)
@@ -240,6 +242,7 @@ int bb_post(struct bb_dispatcher *dispatcher, const bb_event *event,
         bb_http_give(dispatcher->http, post.session, bb_clock_monotonic_ms());
     bb_hooks_free(&post.hooks);
     bb_batch_free(&post.batch);
+    bb_arena_free(&post.scratch);
     if (code == BB_OK && report)
         *report = post.report;
     else

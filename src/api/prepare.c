@@ -11,6 +11,7 @@ struct prepared {
     struct bb_request request; /* first: a bb_request points here */
     struct bb_settings settings;
     struct bb_hook *hook;
+    struct bb_arena scratch;
     struct bb_batch batch;
     const struct bb_rendering *rendering;
     const char *masked_url;
@@ -76,7 +77,6 @@ static int prepare(struct prepared *p, const bb_webhook *webhook, const bb_event
         code = keep_user_agent(p, error);
     if (code == BB_OK)
         code = bb_hook_new(&p->settings.mem, &p->settings.policy, webhook, &p->hook, error);
-    bb_batch_init(&p->batch, &p->settings);
     if (code == BB_OK)
         code = bb_batch_begin(&p->batch, event, NULL, signing.time_ms, error);
     return code ? code : make_request(p, &signing, error);
@@ -96,7 +96,8 @@ int bb_webhook_prepare(const bb_options *options, const bb_webhook *webhook, con
         return bb_fail_memory(error);
     p->settings = settings;
     bb_arena_init(&p->request.arena, &p->settings.mem);
-    bb_arena_init(&p->batch.arena, &p->settings.mem);
+    bb_arena_init(&p->scratch, &p->settings.mem);
+    bb_batch_init(&p->batch, &p->settings, &p->scratch);
     code = prepare(p, webhook, event, attempt, error);
     if (code)
         bb_request_free(&p->request);
@@ -111,6 +112,7 @@ void bb_request_free(bb_request *request) {
         return;
     bb_allocator mem = p->settings.mem;
     bb_batch_free(&p->batch);
+    bb_arena_free(&p->scratch);
     bb_hook_release(p->hook);
     bb_arena_free(&p->request.arena);
     bb_mem_free(&mem, p);

@@ -3,11 +3,15 @@
 #include <stdalign.h>
 #include <string.h>
 
+enum { REMEMBERED = 32 };
+
 /* Goes over the event twice: first to measure (no block yet), then to copy. Structs come before
  * texts, so that only they need aligning. */
 struct packer {
     char *block; /* NULL: only measure */
     size_t used;
+    uint32_t lengths[REMEMBERED]; /* of the first texts, as they were measured */
+    size_t texts;
 };
 
 static void *pack(struct packer *p, const void *from, size_t size) {
@@ -24,10 +28,20 @@ static void *pack_struct(struct packer *p, const void *from, size_t size) {
     return from ? pack(p, from, size) : NULL;
 }
 
+static size_t length_of(struct packer *p, const char *text) {
+    size_t i = p->texts++;
+    if (p->block && i < REMEMBERED)
+        return p->lengths[i];
+    size_t length = strnlen(text, BB_TEXT_MAX);
+    if (i < REMEMBERED)
+        p->lengths[i] = (uint32_t)length;
+    return length;
+}
+
 static void pack_text(struct packer *p, const char **text) {
     if (!*text)
         return;
-    size_t length = strnlen(*text, BB_TEXT_MAX);
+    size_t length = length_of(p, *text);
     char *copy = pack(p, *text, length);
     pack(p, "", 1);
     if (copy)
@@ -139,6 +153,7 @@ static void pack_texts(struct packer *p, const bb_event *from, const struct part
 
 static void pack_event(struct packer *p, const bb_event *event, struct parts *parts) {
     p->used = sizeof(struct bb_parcel);
+    p->texts = 0;
     pack_structs(p, event, parts);
     if (p->block)
         link_parts(parts);
