@@ -18,9 +18,11 @@ struct bb_http_config {
     bool allow_private;
     bool pins_names; /* the caller looks names up and gives addresses; libcurl's cache keeps them */
 
-    /* NULL, or told before one of libcurl's descriptors is closed */
+    /* NULL, or told of a connection's descriptor: that it was opened, and before it is closed. It
+     * has others, which it opens and closes by itself: for look-ups on threads */
+    void (*opened)(void *user, int fd);
     void (*closes)(void *user, int fd);
-    void *closes_user;
+    void *descriptors_user;
 };
 
 /* A URL as libcurl has parsed it, and what its cache of names knows: kept between attempts. */

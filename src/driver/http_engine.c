@@ -31,6 +31,7 @@ struct descriptor {
     struct shard *shard;
     bool wants_read, wants_write;
     bool has_read, has_write;
+    bool is_connection; /* its end is told */
 };
 
 struct bb_engine {
@@ -86,9 +87,16 @@ static int on_interest(CURL *easy, curl_socket_t fd, int what, void *user, void 
     d->shard = shard;
     d->wants_read = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
     d->wants_write = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
-    if (what == CURL_POLL_REMOVE && !d->has_write)
+    if (what == CURL_POLL_REMOVE && d->is_connection && !d->has_write)
         return 0; /* until an event comes that nobody wants, or the next request */
     return watch(shard->engine, fd, d->wants_read, d->wants_write) ? 0 : -1;
+}
+
+/* Without memory it is one of which nothing is known: it is watched for each request anew. */
+static void on_opened(void *user, int fd) {
+    struct descriptor *d = descriptor_of(user, fd);
+    if (d)
+        d->is_connection = true;
 }
 
 static void on_closing(void *user, int fd) {
@@ -145,7 +153,8 @@ struct bb_engine *bb_engine_new(const struct bb_engine_config *config) {
         return NULL;
     engine->config = *config;
     engine->config.http.closes = on_closing;
-    engine->config.http.closes_user = engine;
+    engine->config.http.opened = on_opened;
+    engine->config.http.descriptors_user = engine;
     for (size_t i = 0; i < SHARDS; i++)
         engine->shards[i] = (struct shard){.engine = engine, .due_ms = INT64_MAX};
     engine->share = curl_share_init();

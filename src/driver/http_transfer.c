@@ -72,13 +72,15 @@ static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_soc
         socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (made == CURL_SOCKET_BAD) /* this machine's trouble: libcurl would blame the far side */
         transfer->socket_errno = errno;
+    else if (transfer->config->opened)
+        transfer->config->opened(transfer->config->descriptors_user, made);
     return made;
 }
 
 /* Of a connection that may have outlived its transfer. */
 static int on_close(void *user, curl_socket_t fd) {
     const struct bb_http_config *config = user;
-    config->closes(config->closes_user, fd);
+    config->closes(config->descriptors_user, fd);
     return close(fd);
 }
 
