@@ -20,7 +20,7 @@
 #include "support/background.h"
 #include "support/dns.h"
 
-enum { HOOKS = 5, EVENTS = 3, POINTS = 25, SHORT_TURNS = 60, SECOND_MS = 1000 };
+enum { HOOKS = 5, EVENTS = 3, POINTS = 60, SHORT_TURNS = 60, SECOND_MS = 1000 };
 
 static dns *names;
 static int is_small; /* one webhook and one event, so that every point can be taken */
