@@ -13,7 +13,8 @@ struct bb_standing;
 
 /* Deliveries of one webhook, or of all. */
 struct bb_counters {
-    uint64_t enqueued, delivered, dead, attempts, sent, retried, unknown;
+    uint64_t enqueued; /* of one webhook only: of all it is the sum of what came of them */
+    uint64_t delivered, dead, attempts, sent, retried, unknown;
 };
 
 struct bb_latency {

@@ -77,8 +77,6 @@ static void leave_queues(struct entry *entry, bool were_put) {
         if (--standing->lane.puts == 0 && standing->lane.is_removed)
             d->store->vtable->wake(d->store, standing->lane.queue);
     }
-    if (were_put)
-        d->totals.enqueued += entry->count;
     pthread_mutex_unlock(&d->lock);
 }
 

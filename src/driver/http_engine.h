@@ -11,7 +11,7 @@
 struct bb_engine;
 
 struct bb_engine_config {
-    struct bb_http_config http; /* `closes` is the engine's own */
+    struct bb_http_config http; /* what concerns descriptors is the engine's own */
     uint32_t max_in_flight;
 
     /* Asked to watch a descriptor from now on; both false: no more. False: it cannot. */

@@ -70,10 +70,10 @@ static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_soc
     }
     curl_socket_t made =
         socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (made != CURL_SOCKET_BAD && transfer->config->opens)
-        transfer->config->opens(transfer->config->descriptors_user, made);
     if (made == CURL_SOCKET_BAD) /* this machine's trouble: libcurl would blame the far side */
         transfer->socket_errno = errno;
+    else if (transfer->config->opens)
+        transfer->config->opens(transfer->config->descriptors_user, made);
     return made;
 }
 

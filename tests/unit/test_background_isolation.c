@@ -87,6 +87,27 @@ static void one_that_hangs_has_one_request_while_it_is_unknown(void **state) {
     assert_int_equal(background_stats(b, "silent").waiting, 19);
 }
 
+/* They share a host, and with it all that libcurl keeps of it. */
+static void a_refused_connection_leaves_what_is_in_flight_alone(void **state) {
+    background *b = *state;
+    server *gone = server_start(NULL);
+    char url[100];
+    snprintf(url, sizeof url, "%s", server_url(gone, "/refused"));
+    server_stop(gone);
+    background_open(b);
+    background_script(b, BB_CUSTOM, "silent", &(server_step){.end = SERVER_SILENT}, 1);
+    background_enqueue(b, "one");
+    while (!server_wait_requests(b->receiver, 1, 1))
+        assert_int_equal(bb_dispatcher_run(b->dispatcher, NULL), BB_OK);
+    posting_add(b->dispatcher, BB_CUSTOM, "refused", url);
+    background_enqueue(b, "two");
+    background_drive_until(b, BB_NOTICE_RETRYING, 1);
+    assert_string_equal(background_told(b, BB_NOTICE_RETRYING, 0)->webhook_id, "refused");
+    assert_non_null(strstr(background_told(b, BB_NOTICE_RETRYING, 0)->text, "onnect"));
+    assert_null(strstr(background_told(b, BB_NOTICE_RETRYING, 0)->text, "memory"));
+    assert_int_equal(background_stats(b, "silent").in_flight, 1);
+}
+
 /* -------------------------------------------------------------------- much -- */
 
 static void one_with_much_to_do_does_not_delay_one_with_little(void **state) {
@@ -200,6 +221,7 @@ int main(void) {
         BACKGROUND_TEST(hanging_ones_delay_nobody_where_there_are_many_slots),
         BACKGROUND_TEST(hanging_ones_delay_nobody_where_there_are_few_slots),
         BACKGROUND_TEST(one_that_hangs_has_one_request_while_it_is_unknown),
+        BACKGROUND_TEST(a_refused_connection_leaves_what_is_in_flight_alone),
         BACKGROUND_TEST(one_with_much_to_do_does_not_delay_one_with_little),
         BACKGROUND_TEST(the_breaker_opens_is_told_and_probes),
         BACKGROUND_TEST(a_webhook_whose_breaker_is_open_can_be_resumed),

@@ -87,6 +87,30 @@ static void a_name_may_be_looked_up_by_the_system(void **state) {
     background_check_books(b);
 }
 
+/* Each look-up takes descriptors of libcurl's own, whose numbers connections get afterwards. */
+static void many_names_may_be_looked_up_by_the_system(void **state) {
+    enum { RECEIVERS = 12 };
+    background *b = *state;
+    server *receivers[RECEIVERS];
+    server_step yes = posting_success(BB_CUSTOM);
+    b->options.resolver = BB_RESOLVER_SYSTEM;
+    background_open(b);
+    for (size_t i = 0; i < RECEIVERS; i++) {
+        char id[16];
+        receivers[i] = server_start(NULL);
+        snprintf(id, sizeof id, "hook%zu", i);
+        server_on(receivers[i], "/hook", &yes, 1);
+        posting_add(b->dispatcher, BB_CUSTOM, id,
+                    posting_url_at(receivers[i], "http", "localhost"));
+        background_enqueue(b, NULL);
+        background_flush(b);
+    }
+    assert_int_equal(b->counts[BB_NOTICE_RETRYING], 0);
+    assert_int_equal(b->counts[BB_NOTICE_DELIVERED], RECEIVERS * (RECEIVERS + 1) / 2);
+    for (size_t i = 0; i < RECEIVERS; i++)
+        server_stop(receivers[i]);
+}
+
 /* Whatever led there: an address, or a name. */
 static void private_addresses_are_refused(void **state) {
     background *b = *state;
@@ -216,6 +240,7 @@ int main(void) {
         BACKGROUND_TEST(an_address_that_moves_is_followed),
         BACKGROUND_TEST(one_question_serves_all_webhooks_of_a_name),
         BACKGROUND_TEST(a_name_may_be_looked_up_by_the_system),
+        BACKGROUND_TEST(many_names_may_be_looked_up_by_the_system),
         BACKGROUND_TEST(private_addresses_are_refused),
         BACKGROUND_TEST(many_are_sent_over_one_tls_connection),
         BACKGROUND_TEST(a_certificate_that_nobody_knows_is_tried_again_and_nothing_is_sent),
