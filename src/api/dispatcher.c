@@ -213,7 +213,10 @@ int bb_dispatcher_list(bb_dispatcher *dispatcher, bb_webhook_visitor visit, void
     struct bb_hooks hooks;
     if (!dispatcher || !visit)
         return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher or visit is NULL");
-    int code = bb_registry_list(dispatcher->registry, NULL, &hooks, error);
+    int code = bb_dispatcher_check(dispatcher, error);
+    if (code)
+        return code;
+    code = bb_registry_list(dispatcher->registry, NULL, &hooks, error);
     for (size_t i = 0; code == BB_OK && i < hooks.count; i++)
         code = visit(user, &hooks.items[i]->webhook);
     bb_hooks_free(&hooks);
@@ -225,6 +228,9 @@ int bb_dispatcher_list(bb_dispatcher *dispatcher, bb_webhook_visitor visit, void
 static int find(bb_dispatcher *dispatcher, const char *id, struct bb_hook **hook, bb_error *error) {
     if (!dispatcher || !id)
         return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher or id is NULL");
+    int code = bb_dispatcher_check(dispatcher, error);
+    if (code)
+        return code;
     *hook = bb_registry_find(dispatcher->registry, id);
     if (!*hook)
         return bb_registry_missing(id, error);

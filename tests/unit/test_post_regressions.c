@@ -148,6 +148,8 @@ static int use_in_child(bb_dispatcher *dispatcher) {
         bb_dispatcher_run(dispatcher, NULL),
         bb_dispatcher_stats(dispatcher, NULL, &stats, NULL),
         bb_dispatcher_remove(dispatcher, "hook", NULL),
+        bb_dispatcher_resume(dispatcher, "hook", NULL),
+        bb_dispatcher_prometheus(dispatcher, NULL, 0, NULL, NULL),
         bb_dispatcher_free(dispatcher),
     };
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
