@@ -38,7 +38,8 @@ typedef enum bb_notice_kind {
     BB_NOTICE_RECOVERED = 8  /* it has taken a message again after one of these two */
 } bb_notice_kind;
 
-/* Something that the host may want to know. Borrowed for the callback. */
+/* Something that the host may want to know, of background delivery: what a post comes to is told by
+ * its report. Borrowed for the callback. */
 typedef struct bb_notice {
     size_t struct_size;
     const char *webhook_id; /* NULL of BB_NOTICE_FULL */

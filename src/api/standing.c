@@ -123,10 +123,12 @@ void bb_standing_move(struct bb_dispatcher *d, struct bb_hook *old, struct bb_ho
 
 /* ---- what answers say ---- */
 
-static bool pause_type(struct bb_dispatcher *d, const struct bb_standing *standing,
-                       const bb_outcome *outcome, int64_t now_ms) {
+static bool pause_type(struct bb_dispatcher *d, struct bb_standing *standing,
+                       const bb_outcome *outcome, bool counts, int64_t now_ms) {
     struct bb_pause *pause = &d->type_pauses[standing->hook->webhook.type];
     bool is_new = bb_flow_pause(&pause->until_ms, outcome->retry_after_ms, now_ms);
+    if (is_new && counts) /* so that its recovery is told */
+        standing->lane.flow.is_troubled = true;
     if (pause->until_ms >= now_ms + outcome->retry_after_ms)
         memcpy(pause->reason, outcome->text, sizeof pause->reason);
     return is_new;
@@ -139,7 +141,7 @@ struct bb_flow_news bb_standing_take_in(struct bb_dispatcher *d, struct bb_stand
     struct bb_flow_news news =
         bb_scheduler_note(&d->scheduler, &standing->lane, &d->rules, outcome, counts, now_ms);
     *type_paused = standing->hook && outcome->advice == BB_ADVICE_PAUSE && outcome->whole_type &&
-                   pause_type(d, standing, outcome, now_ms);
+                   pause_type(d, standing, outcome, counts, now_ms);
     if (news.is_broken || news.is_disabled || news.is_given_up ||
         standing->lane.flow.paused_until_ms != paused_until_ms)
         set_reason(standing, outcome->text);

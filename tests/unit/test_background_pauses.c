@@ -59,6 +59,7 @@ static void a_global_limit_of_discord_pauses_all_its_webhooks(void **state) {
         assert_int_equal(delivered_at(b, i), 2500);
     assert_int_equal(background_told(b, BB_NOTICE_PAUSED, 0)->wait_ms, 2500);
     assert_int_equal(b->counts[BB_NOTICE_PAUSED], 1);
+    assert_string_equal(background_told(b, BB_NOTICE_RECOVERED, 0)->webhook_id, "first");
     background_check_books(b);
 }
 
