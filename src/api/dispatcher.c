@@ -205,7 +205,8 @@ int bb_dispatcher_remove(bb_dispatcher *dispatcher, const char *id, bb_error *er
 }
 
 size_t bb_dispatcher_count(const bb_dispatcher *dispatcher) {
-    return dispatcher ? bb_registry_count(dispatcher->registry) : 0;
+    return bb_dispatcher_check(dispatcher, NULL) == BB_OK ? bb_registry_count(dispatcher->registry)
+                                                          : 0;
 }
 
 int bb_dispatcher_list(bb_dispatcher *dispatcher, bb_webhook_visitor visit, void *user,
@@ -213,7 +214,10 @@ int bb_dispatcher_list(bb_dispatcher *dispatcher, bb_webhook_visitor visit, void
     struct bb_hooks hooks;
     if (!dispatcher || !visit)
         return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher or visit is NULL");
-    int code = bb_registry_list(dispatcher->registry, NULL, &hooks, error);
+    int code = bb_dispatcher_check(dispatcher, error);
+    if (code)
+        return code;
+    code = bb_registry_list(dispatcher->registry, NULL, &hooks, error);
     for (size_t i = 0; code == BB_OK && i < hooks.count; i++)
         code = visit(user, &hooks.items[i]->webhook);
     bb_hooks_free(&hooks);
@@ -225,6 +229,9 @@ int bb_dispatcher_list(bb_dispatcher *dispatcher, bb_webhook_visitor visit, void
 static int find(bb_dispatcher *dispatcher, const char *id, struct bb_hook **hook, bb_error *error) {
     if (!dispatcher || !id)
         return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher or id is NULL");
+    int code = bb_dispatcher_check(dispatcher, error);
+    if (code)
+        return code;
     *hook = bb_registry_find(dispatcher->registry, id);
     if (!*hook)
         return bb_registry_missing(id, error);
