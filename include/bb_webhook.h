@@ -212,13 +212,13 @@ BB_API int bb_dispatcher_replace(bb_dispatcher *dispatcher, const bb_webhook *we
                                  bb_error *error);
 BB_API int bb_dispatcher_remove(bb_dispatcher *dispatcher, const char *id, bb_error *error);
 
-/* How many webhooks there are, also disabled ones. */
+/* How many webhooks there are, also disabled ones; 0 after fork() in the child. */
 BB_API size_t bb_dispatcher_count(const bb_dispatcher *dispatcher);
 
 /* Calls `visit` for each webhook that was there when the call began, in the
  * order in which they were added, until it returns not 0 (which is returned).
  * The webhook is borrowed for the visit; its URL and secret are the real ones.
- * `visit` may add and remove webhooks. BB_ERR_NO_MEMORY. */
+ * `visit` may add and remove webhooks. BB_ERR_NO_MEMORY, BB_ERR_FORKED. */
 typedef int (*bb_webhook_visitor)(void *user, const bb_webhook *webhook);
 BB_API int bb_dispatcher_list(bb_dispatcher *dispatcher, bb_webhook_visitor visit, void *user,
                               bb_error *error);
@@ -235,12 +235,12 @@ typedef struct bb_webhook_status {
 } bb_webhook_status;
 #define BB_WEBHOOK_STATUS_INIT BB_INIT_STRUCT(bb_webhook_status)
 
-/* BB_ERR_NOT_FOUND, BB_ERR_STRUCT. */
+/* BB_ERR_NOT_FOUND, BB_ERR_STRUCT, BB_ERR_FORKED. */
 BB_API int bb_dispatcher_status(bb_dispatcher *dispatcher, const char *id,
                                 bb_webhook_status *status, bb_error *error);
 
 /* Ends a webhook's own pause, disabled state and open breaker; a pause of its whole type stays
- * until its time. BB_ERR_NOT_FOUND. */
+ * until its time. BB_ERR_NOT_FOUND, BB_ERR_FORKED. */
 BB_API int bb_dispatcher_resume(bb_dispatcher *dispatcher, const char *id, bb_error *error);
 
 /* ---------------------------------------------------------------- posts -- */

@@ -102,12 +102,14 @@ static enum bb_due take_next(struct bb_courier *courier, struct bb_delivery **de
     return due;
 }
 
+/* What ends at once (too old, or of a removed webhook) must not keep it from what is under way. */
 static void begin_due(struct bb_courier *courier) {
     const struct bb_dispatcher *d = courier->dispatcher;
     struct bb_delivery *delivery;
     struct bb_courier_flight *flight;
     enum bb_due due;
-    for (int i = 0; i < BEGUN_A_TURN || d->scheduler.young < ENOUGH_UNDER_WAY; i++) {
+    for (int i = 0;
+         i < BEGUN_A_TURN || (i < ENOUGH_UNDER_WAY && d->scheduler.young < ENOUGH_UNDER_WAY); i++) {
         due = take_next(courier, &delivery, &flight);
         if (due == BB_DUE_NOTHING)
             return;

@@ -205,7 +205,8 @@ int bb_dispatcher_remove(bb_dispatcher *dispatcher, const char *id, bb_error *er
 }
 
 size_t bb_dispatcher_count(const bb_dispatcher *dispatcher) {
-    return dispatcher ? bb_registry_count(dispatcher->registry) : 0;
+    return bb_dispatcher_check(dispatcher, NULL) == BB_OK ? bb_registry_count(dispatcher->registry)
+                                                          : 0;
 }
 
 int bb_dispatcher_list(bb_dispatcher *dispatcher, bb_webhook_visitor visit, void *user,

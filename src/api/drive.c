@@ -91,7 +91,6 @@ static void answer_flush(struct bb_dispatcher *d, uint64_t flush) {
 static void *thread_main(void *user) {
     struct bb_dispatcher *d = user;
     uint64_t flush, answered = 0;
-    bb_process_block_signals();
     while (take_orders(d, &flush)) {
         bool is_asked = d->courier->is_flushing = flush != answered;
         bb_courier_turn(d->courier, -1, true);
@@ -105,13 +104,22 @@ static void *thread_main(void *user) {
     return NULL;
 }
 
+/* It inherits what is blocked here, so no signal of the host's ever reaches it. */
+static bool create_thread(struct bb_dispatcher *d) {
+    sigset_t before;
+    bb_process_block_signals(&before);
+    bool is_made = pthread_create(&d->driver, NULL, thread_main, d) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return is_made;
+}
+
 int bb_dispatcher_start(bb_dispatcher *d, bb_error *error) {
     int code = begin_driving(d, error);
     if (code)
         return code;
     pthread_mutex_lock(&d->drive_lock);
     d->is_stopping = false;
-    d->has_thread = pthread_create(&d->driver, NULL, thread_main, d) == 0;
+    d->has_thread = create_thread(d);
     d->is_driving = d->has_thread;
     if (!d->has_thread)
         code = bb_fail(error, BB_ERR_SYSTEM, "a thread could not be started");

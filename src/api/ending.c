@@ -153,10 +153,12 @@ static struct bb_retry_decision decide(struct bb_courier_flight *flight, const b
     const struct bb_dispatcher *d = flight->courier->dispatcher;
     struct bb_retry_history *history = &flight->face.delivery->history;
     history->attempts++;
-    if (flight->standing->lane.is_removed)
-        return (struct bb_retry_decision){.why_not = "the webhook was removed"};
-    return bb_retry_decide(&d->schedule, &flight->standing->lane.rules, history, outcome, now_ms,
-                           bb_retry_chance(&flight->courier->chance));
+    struct bb_retry_decision decision =
+        bb_retry_decide(&d->schedule, &flight->standing->lane.rules, history, outcome, now_ms,
+                        bb_retry_chance(&flight->courier->chance));
+    if (decision.again && flight->standing->lane.is_removed)
+        decision = (struct bb_retry_decision){.why_not = "the webhook was removed"};
+    return decision;
 }
 
 static void settle(struct bb_courier_flight *flight, const struct bb_retry_decision *decision) {
@@ -177,8 +179,8 @@ static struct ending enter(struct bb_courier_flight *flight, const bb_outcome *o
     struct bb_standing *standing = flight->standing;
     struct ending ending = {.decision = decide(flight, outcome, now_ms)};
     bool is_sent = flight->transfer.is_sent;
-    ending.news = bb_standing_take_in(d, standing, outcome, !flight->is_abandoned, now_ms,
-                                      &ending.type_paused);
+    ending.news = bb_standing_take_in(d, standing, flight->hook, outcome, !flight->is_abandoned,
+                                      now_ms, &ending.type_paused);
     ending.pause_ms = pause_of(&standing->lane.flow, now_ms);
     count(d, standing, outcome, is_sent, ending.decision.again);
     if (outcome->verdict == BB_DELIVERED)

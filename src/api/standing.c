@@ -123,25 +123,40 @@ void bb_standing_move(struct bb_dispatcher *d, struct bb_hook *old, struct bb_ho
 
 /* ---- what answers say ---- */
 
-static bool pause_type(struct bb_dispatcher *d, struct bb_standing *standing,
-                       const bb_outcome *outcome, bool counts, int64_t now_ms) {
-    struct bb_pause *pause = &d->type_pauses[standing->hook->webhook.type];
+static bool pause_type(struct bb_dispatcher *d, const struct bb_hook *hook,
+                       const bb_outcome *outcome, int64_t now_ms) {
+    struct bb_pause *pause = &d->type_pauses[hook->webhook.type];
     bool is_new = bb_flow_pause(&pause->until_ms, outcome->retry_after_ms, now_ms);
-    if (is_new && counts) /* so that its recovery is told */
-        standing->lane.flow.is_troubled = true;
     if (pause->until_ms >= now_ms + outcome->retry_after_ms)
         memcpy(pause->reason, outcome->text, sizeof pause->reason);
     return is_new;
 }
 
+static bool same_text(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* What a receiver has answered to an old webhook tells nothing of a new one elsewhere. */
+static bool is_replaced(const struct bb_standing *standing, const struct bb_hook *hook) {
+    if (!standing->hook || standing->hook == hook)
+        return false;
+    const bb_webhook *present = &standing->hook->webhook, *old = &hook->webhook;
+    return present->type != old->type || !same_text(present->url, old->url) ||
+           !same_text(present->secret, old->secret);
+}
+
 struct bb_flow_news bb_standing_take_in(struct bb_dispatcher *d, struct bb_standing *standing,
-                                        const bb_outcome *outcome, bool counts, int64_t now_ms,
-                                        bool *type_paused) {
+                                        const struct bb_hook *hook, const bb_outcome *outcome,
+                                        bool counts, int64_t now_ms, bool *type_paused) {
+    struct bb_flow_news news = {0};
     int64_t paused_until_ms = standing->lane.flow.paused_until_ms;
-    struct bb_flow_news news =
-        bb_scheduler_note(&d->scheduler, &standing->lane, &d->rules, outcome, counts, now_ms);
-    *type_paused = standing->hook && outcome->advice == BB_ADVICE_PAUSE && outcome->whole_type &&
-                   pause_type(d, standing, outcome, counts, now_ms);
+    *type_paused = outcome->advice == BB_ADVICE_PAUSE && outcome->whole_type &&
+                   pause_type(d, hook, outcome, now_ms);
+    if (is_replaced(standing, hook))
+        return news;
+    news = bb_scheduler_note(&d->scheduler, &standing->lane, &d->rules, outcome, counts, now_ms);
+    if (*type_paused && counts) /* so that its recovery is told */
+        standing->lane.flow.is_troubled = true;
     if (news.is_broken || news.is_disabled || news.is_given_up ||
         standing->lane.flow.paused_until_ms != paused_until_ms)
         set_reason(standing, outcome->text);
@@ -155,7 +170,7 @@ void bb_standing_note(struct bb_dispatcher *d, struct bb_hook *hook, const bb_ou
     pthread_mutex_lock(&d->lock);
     struct bb_standing *standing = needs_none ? hook->standing : find_or_make(d, hook);
     if (standing)
-        bb_standing_take_in(d, standing, outcome, false, now_ms, &type_paused);
+        bb_standing_take_in(d, standing, hook, outcome, false, now_ms, &type_paused);
     pthread_mutex_unlock(&d->lock);
 }
 

@@ -35,11 +35,12 @@ void bb_standing_end_post(struct bb_dispatcher *dispatcher, struct bb_standing *
 void bb_standing_note(struct bb_dispatcher *dispatcher, struct bb_hook *hook,
                       const bb_outcome *outcome);
 
-/* The same for background delivery; the lock is held. `*type_paused` tells of a new pause of the
- * whole type. */
+/* The same for background delivery; the lock is held. `hook` is what the attempt began with.
+ * `*type_paused` tells of a new pause of the whole type. */
 struct bb_flow_news bb_standing_take_in(struct bb_dispatcher *dispatcher,
-                                        struct bb_standing *standing, const bb_outcome *outcome,
-                                        bool counts, int64_t now_ms, bool *type_paused);
+                                        struct bb_standing *standing, const struct bb_hook *hook,
+                                        const bb_outcome *outcome, bool counts, int64_t now_ms,
+                                        bool *type_paused);
 
 /* Whether nothing may be sent now; then `outcome` says why and how long. */
 bool bb_standing_forbids(struct bb_dispatcher *dispatcher, struct bb_hook *hook,

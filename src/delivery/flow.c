@@ -107,7 +107,7 @@ static void note_success(struct bb_flow *flow, bool counts, struct bb_flow_news 
     flow->is_troubled = false;
     flow->is_known = true;
     if (flow->room < flow->most)
-        flow->room = 2 * flow->room < flow->most ? 2 * flow->room : flow->most;
+        flow->room = flow->room <= (flow->most - 1) / 2 ? 2 * flow->room : flow->most;
 }
 
 /* Being put off is no failure of the receiver, and a refusal is an answer. */

@@ -12,7 +12,8 @@ enum {
     IDLE_HANDLES = 128,         /* 8 KiB each */
     KEPT_CONNECTIONS = 256,     /* at least, in a shard */
     IDLE_SHARD_MS = 120 * 1000, /* then its connections are dead, or a burden */
-    FIRST_DESCRIPTORS = 256
+    FIRST_DESCRIPTORS = 256,
+    MOST_NUDGES = 16
 };
 
 struct shard {
@@ -45,6 +46,8 @@ struct bb_engine {
     size_t descriptor_count;
     struct bb_transfer *finished;
     uint64_t multi_count; /* that were ever made */
+    int opened;           /* the last connection's descriptor of this action; -1: none */
+    bool is_refused;      /* in this action a connection was not made */
     int64_t now_ms;
 };
 
@@ -85,6 +88,7 @@ static int on_interest(CURL *easy, curl_socket_t fd, int what, void *user, void 
     (void)easy, (void)socket_user;
     if (!d)
         return -1;
+    shard->engine->is_refused |= what == CURL_POLL_REMOVE && d->is_connection && d->wants_write;
     d->shard = shard;
     d->wants_read = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
     d->wants_write = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
@@ -93,11 +97,22 @@ static int on_interest(CURL *easy, curl_socket_t fd, int what, void *user, void 
     return watch(shard->engine, fd, d->wants_read, d->wants_write) ? 0 : -1;
 }
 
-/* Without memory it is watched and forgotten like those that libcurl keeps for itself. */
+/* Without memory it is watched and forgotten like those that libcurl keeps for itself. Where 7.88
+ * has closed one that was not connected yet it tells so later, or, when the next one has the same
+ * number and is to be watched for the same, not at all. */
 static void on_opened(void *user, int fd) {
-    struct descriptor *d = descriptor_of(user, fd);
-    if (d)
-        *d = (struct descriptor){.is_connection = true};
+    struct bb_engine *engine = user;
+    struct descriptor *d = descriptor_of(engine, fd), old;
+    engine->opened = fd;
+    if (!d)
+        return;
+    old = *d;
+    watch(engine, fd, false, false);
+    *d = (struct descriptor){.is_connection = true};
+    d->shard = old.wants_read || old.wants_write ? old.shard : NULL;
+    d->wants_read = old.wants_read;
+    d->wants_write = old.wants_write;
+    watch(engine, fd, d->wants_read, d->wants_write);
 }
 
 static void on_closing(void *user, int fd) {
@@ -244,9 +259,42 @@ static void collect(struct shard *shard) {
     }
 }
 
+/* One that was refused while it was made, or at once, before it was watched. */
+static bool has_refused_connection(const struct bb_engine *engine) {
+    size_t opened = (size_t)engine->opened;
+    return engine->is_refused || (engine->opened >= 0 && opened < engine->descriptor_count &&
+                                  !engine->descriptors[opened].shard);
+}
+
+static CURLMcode look_at_all(CURLM *multi) {
+    int running;
+    CURLMcode code;
+    CURL_IGNORE_DEPRECATION(code = curl_multi_socket_all(multi, &running);)
+    return code;
+}
+
+/* libcurl 7.88 goes on to a host's next address when a timer of several seconds runs out, unless it
+ * is asked to look at all transfers, which nothing but this function does. */
+static CURLMcode go_on_to_next_addresses(struct shard *shard) {
+    struct bb_engine *engine = shard->engine;
+    CURLMcode code = CURLM_OK;
+    for (int i = 0; i < MOST_NUDGES && code == CURLM_OK && has_refused_connection(engine); i++) {
+        engine->is_refused = false;
+        engine->opened = -1;
+        code = look_at_all(shard->multi);
+    }
+    return code;
+}
+
 static void act(struct shard *shard, curl_socket_t fd, int events) {
     int running;
-    if (curl_multi_socket_action(shard->multi, fd, events, &running) != CURLM_OK)
+    shard->engine->is_refused = false;
+    shard->engine->opened = -1;
+    CURLMcode code = curl_multi_socket_action(shard->multi, fd, events, &running);
+    collect(shard);
+    if (code == CURLM_OK && shard->running)
+        code = go_on_to_next_addresses(shard);
+    if (code != CURLM_OK)
         shard->is_broken = true;
     collect(shard);
     if (!shard->is_broken)

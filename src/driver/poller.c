@@ -71,18 +71,21 @@ int bb_poller_fd(const struct bb_poller *poller) {
     return poller->epoll;
 }
 
-static bool stop_watching(struct bb_poller *poller, int fd) {
+/* One that was closed before is not watched any more, either. */
+static void stop_watching(struct bb_poller *poller, int fd) {
     struct epoll_event none = {0};
     if ((size_t)fd >= poller->size || poller->watched[fd] == 0)
-        return true;
+        return;
     poller->watched[fd] = 0;
-    return epoll_ctl(poller->epoll, EPOLL_CTL_DEL, fd, &none) == 0;
+    epoll_ctl(poller->epoll, EPOLL_CTL_DEL, fd, &none);
 }
 
 bool bb_poller_watch(struct bb_poller *poller, int fd, int tag, bool read, bool write) {
     uint32_t events = (read ? EPOLLIN : 0u) | (write ? EPOLLOUT : 0u);
-    if (events == 0)
-        return stop_watching(poller, fd);
+    if (events == 0) {
+        stop_watching(poller, fd);
+        return true;
+    }
     if (!make_room(poller, (size_t)fd))
         return false;
     if (poller->watched[fd] == events)

@@ -22,8 +22,8 @@ void bb_poller_free(struct bb_poller *poller);
 
 int bb_poller_fd(const struct bb_poller *poller);
 
-/* Both false: no more. A descriptor that is closed is to be forgotten before. False when the system
- * refuses. `tag` is not negative. */
+/* Both false: no more, which never fails; to be told before the descriptor's number is used again.
+ * False when the system refuses. `tag` is not negative. */
 bool bb_poller_watch(struct bb_poller *poller, int fd, int tag, bool read, bool write);
 
 /* Waits up to `timeout_ms` (-1: without end) and fills in at most `most`; a wake-up is taken in

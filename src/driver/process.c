@@ -21,8 +21,8 @@ unsigned bb_process_forks(void) {
     return atomic_load_explicit(&forks, memory_order_relaxed);
 }
 
-void bb_process_block_signals(void) {
+void bb_process_block_signals(sigset_t *before) {
     sigset_t all;
     sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    pthread_sigmask(SIG_BLOCK, &all, before);
 }

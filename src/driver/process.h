@@ -2,10 +2,12 @@
 #ifndef BB_DRIVER_PROCESS_H
 #define BB_DRIVER_PROCESS_H
 
+#include <signal.h>
+
 /* How many forks lie between the process that called this first and this one. Any thread. */
 unsigned bb_process_forks(void);
 
-/* Blocks every signal of the calling thread. */
-void bb_process_block_signals(void);
+/* Blocks every signal of the calling thread; `before` receives what was blocked. */
+void bb_process_block_signals(sigset_t *before);
 
 #endif

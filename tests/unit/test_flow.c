@@ -32,6 +32,17 @@ static void an_odd_maximum_is_not_passed(void **state) {
     }
 }
 
+static void the_largest_maximum_is_reached_too(void **state) {
+    (void)state;
+    flow_webhook.max_in_flight = UINT32_MAX;
+    flow_configure();
+    flow_note_often(&flow_success, 31);
+    assert_int_equal(flow.room, UINT32_C(1) << 31);
+    flow_note_often(&flow_success, 2);
+    assert_int_equal(flow.room, UINT32_MAX);
+    assert_int_equal(flow_stop(), BB_FLOW_FREE);
+}
+
 static void a_failure_leaves_room_for_one(void **state) {
     (void)state;
     const bb_outcome *failures[] = {&flow_failure, &flow_lost};
@@ -242,6 +253,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         FLOW_TEST(room_doubles_by_success_up_to_the_most),
         FLOW_TEST(an_odd_maximum_is_not_passed),
+        FLOW_TEST(the_largest_maximum_is_reached_too),
         FLOW_TEST(a_failure_leaves_room_for_one),
         FLOW_TEST(an_answer_that_is_no_failure_leaves_room_as_it_is),
         FLOW_TEST(chat_rooms_are_told_one_thing_at_a_time),

@@ -132,11 +132,21 @@ static void a_signature_is_masked_however_many_parts_the_url_has(void **state) {
     assert_null(strstr(row->outcome->text, sent + 3));
 }
 
-/* Every call that would use what the fork has copied. The exit code of the child. */
+static int visit_none(void *user, const bb_webhook *webhook) {
+    (void)user, (void)webhook;
+    return 1;
+}
+
+/* Every call that would use what the fork has copied, perhaps with a lock held. The exit code of
+ * the child. */
 static int use_in_child(bb_dispatcher *dispatcher) {
     size_t deliveries;
     bb_report *report;
     bb_stats stats = BB_STATS_INIT;
+    bb_webhook_status status = BB_WEBHOOK_STATUS_INIT;
+    bb_webhook hook = posting_hook(BB_CUSTOM, "other", "https://hooks.example.com/");
+    char text[1];
+    size_t length;
     const int codes[] = {
         bb_webhook_post(dispatcher, posting_event(), NULL, &report, NULL),
         bb_webhook_test(dispatcher, "hook", &report, NULL),
@@ -147,9 +157,15 @@ static int use_in_child(bb_dispatcher *dispatcher) {
         bb_dispatcher_fd(dispatcher),
         bb_dispatcher_run(dispatcher, NULL),
         bb_dispatcher_stats(dispatcher, NULL, &stats, NULL),
-        bb_dispatcher_remove(dispatcher, "hook", NULL),
+        bb_dispatcher_prometheus(dispatcher, text, sizeof(text), &length, NULL),
+        bb_dispatcher_list(dispatcher, visit_none, NULL, NULL),
+        bb_dispatcher_status(dispatcher, "hook", &status, NULL),
         bb_dispatcher_resume(dispatcher, "hook", NULL),
-        bb_dispatcher_prometheus(dispatcher, NULL, 0, NULL, NULL),
+        bb_dispatcher_add(dispatcher, &hook, NULL),
+        bb_dispatcher_replace(dispatcher, &hook, NULL),
+        bb_dispatcher_remove(dispatcher, "hook", NULL),
+        bb_dispatcher_timeout_ms(dispatcher) < 0 ? BB_ERR_FORKED : BB_OK,
+        bb_dispatcher_count(dispatcher) == 0 ? BB_ERR_FORKED : BB_OK,
         bb_dispatcher_free(dispatcher),
     };
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
