@@ -26,13 +26,14 @@ static int open_dispatcher(bb_dispatcher **dispatcher, bb_options options, const
 }
 
 /* At the program's end: time for what is due now, and for what is under way then. What waits for a
- * later attempt is lost with the process. */
-static int close_dispatcher(bb_dispatcher *dispatcher) {
-    size_t left = 0;
+ * later attempt is lost with the process. Returns how many deliveries did not arrive. */
+static uint64_t close_dispatcher(bb_dispatcher *dispatcher) {
+    bb_stats stats = BB_STATS_INIT;
     bb_dispatcher_flush(dispatcher, 5000, NULL);
-    bb_dispatcher_stop(dispatcher, 5000, &left, NULL);
+    bb_dispatcher_stop(dispatcher, 5000, NULL, NULL);
+    bb_dispatcher_stats(dispatcher, NULL, &stats, NULL);
     bb_dispatcher_free(dispatcher);
-    return left == 0;
+    return stats.enqueued - stats.delivered;
 }
 
 int main(void) {
@@ -61,6 +62,8 @@ int main(void) {
         code = bb_webhook_enqueue(dispatcher, &event, NULL, NULL, &error);
     if (code != BB_OK)
         fprintf(stderr, "%s\n", error.text);
-    int is_empty = dispatcher == NULL || close_dispatcher(dispatcher);
-    return code == BB_OK && is_empty ? EXIT_SUCCESS : EXIT_FAILURE;
+    uint64_t lost = dispatcher ? close_dispatcher(dispatcher) : 0;
+    if (lost > 0)
+        fprintf(stderr, "not delivered: %llu\n", (unsigned long long)lost);
+    return code == BB_OK && lost == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

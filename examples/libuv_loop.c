@@ -1,6 +1,7 @@
 /* Delivers three events from a libuv loop:
  *     WEBHOOK_URL=https://... ./libuv_loop
- * With ALLOW_HTTP set the URL may also be http:// and of this machine. */
+ * With ALLOW_HTTP set the URL may also be http:// and of this machine. It ends when each event is
+ * delivered or given up; where attempts go on failing, that takes days. */
 #include <bb_webhook.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@ struct driver {
 /* Called by bb_dispatcher_run, so on the loop's thread. */
 static void on_notice(void *user, const bb_notice *notice) {
     struct driver *driver = user;
-    printf("%s\n", notice->text);
+    if (notice->attempt) /* pauses, recoveries and the like are not shown */
+        printf("%s\n", notice->text);
     if (notice->kind == BB_NOTICE_RETRYING)
         printf("  again in %lld ms\n", (long long)notice->wait_ms);
     driver->delivered += notice->kind == BB_NOTICE_DELIVERED;

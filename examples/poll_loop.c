@@ -1,6 +1,7 @@
 /* Delivers three events from a poll(2) loop, as a program that has one already would:
  *     WEBHOOK_URL=https://... ./poll_loop
- * With ALLOW_HTTP set the URL may also be http:// and of this machine. */
+ * With ALLOW_HTTP set the URL may also be http:// and of this machine. It ends when each event is
+ * delivered or given up; where attempts go on failing, that takes days. */
 #include <bb_webhook.h>
 #include <poll.h>
 #include <stdio.h>
@@ -15,7 +16,8 @@ struct progress {
 /* Called by bb_dispatcher_run, so on this thread. */
 static void on_notice(void *user, const bb_notice *notice) {
     struct progress *progress = user;
-    printf("%s\n", notice->text);
+    if (notice->attempt) /* pauses, recoveries and the like are not shown */
+        printf("%s\n", notice->text);
     if (notice->kind == BB_NOTICE_RETRYING)
         printf("  again in %lld ms\n", (long long)notice->wait_ms);
     progress->delivered += notice->kind == BB_NOTICE_DELIVERED;

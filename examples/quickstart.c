@@ -9,8 +9,10 @@ static void show(const bb_report *report) {
     for (i = 0; i < bb_report_count(report); i++) {
         const bb_attempt_report *row = bb_report_row(report, i);
         const bb_outcome *outcome = row->outcome;
-        printf("%s: %s\n", row->webhook_name,
-               outcome->verdict == BB_DELIVERED ? "delivered" : outcome->text);
+        if (outcome->verdict == BB_DELIVERED)
+            printf("webhook \"%s\": delivered\n", row->webhook_name);
+        else /* it names the webhook too */
+            printf("%s\n", outcome->text);
     }
 }
 

@@ -102,9 +102,9 @@ typedef struct bb_webhook {
     bb_when_unknown when_unknown; /* 0: by the type */
     uint32_t max_in_flight;       /* attempts at once; 0: 8 of Custom, else 1 */
     uint32_t rate_count;     /* at most so many messages (up to 1,000) in any rate_period_ms, in */
-    uint32_t rate_period_ms; /* place of the product's own limits; 0: those */
+    uint32_t rate_period_ms; /* place of the product's own limits; both 0: those */
     int no_rate;             /* not 0: no limit but what answers say */
-    uint32_t age_limit_s;    /* older ones are dead: 0: 24 hours, of Custom none */
+    uint32_t age_limit_s;    /* older ones are dead; 0: 24 hours, of Custom none */
     uint32_t max_attempts;   /* 0: as many as the schedule has */
 } bb_webhook;
 #define BB_WEBHOOK_INIT BB_INIT_STRUCT(bb_webhook)
