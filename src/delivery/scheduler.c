@@ -27,12 +27,14 @@ static uint32_t at_least_one(uint32_t n) {
 }
 
 static bool has_unknown_slot(const struct bb_scheduler *s) {
-    uint32_t kept = s->limits.max_in_flight / 4;
-    return s->slow_in_flight + s->unknown_in_flight < s->limits.max_in_flight - kept;
+    uint32_t most = s->limits.max_in_flight;
+    return s->slow_in_flight + s->unknown_in_flight < most - most / 4;
 }
 
 static bool has_slow_slot(const struct bb_scheduler *s) {
-    return s->slow_in_flight < at_least_one(s->limits.max_in_flight / 2) && has_unknown_slot(s);
+    uint32_t most = s->limits.max_in_flight;
+    return s->slow_in_flight < at_least_one(most / 2) &&
+           s->slow_in_flight + s->unknown_in_flight < most - most / 8;
 }
 
 /* ---- age ---- */
@@ -63,10 +65,10 @@ static void list_remove(struct bb_scheduler *s, struct bb_flight *flight) {
 /* The counters of a kind follow what its lanes have under way. */
 static void count_lane(struct bb_scheduler *s, const struct bb_flow *flow, int sign) {
     uint32_t change = (uint32_t)sign * flow->in_flight;
-    if (flow->is_slow)
-        s->slow_in_flight += change;
-    else if (!flow->is_known)
+    if (!flow->is_known)
         s->unknown_in_flight += change;
+    else if (flow->is_slow)
+        s->slow_in_flight += change;
 }
 
 static void grow_old(struct bb_scheduler *s, int64_t now_ms) {
@@ -134,11 +136,11 @@ static struct bb_delivery *claim_expired(struct bb_scheduler *s, struct bb_lane 
 /* A lane whose flow is free: what is due of it, if there is a slot of its kind. */
 static enum bb_due claim_due(struct bb_scheduler *s, struct bb_lane *lane, int64_t now_ms,
                              struct bb_delivery **delivery) {
-    if (lane->flow.is_slow && !has_slow_slot(s)) {
+    if (lane->flow.is_known && lane->flow.is_slow && !has_slow_slot(s)) {
         push(&s->slow, lane);
         return BB_DUE_NOTHING;
     }
-    if (!lane->flow.is_slow && !lane->flow.is_known && !has_unknown_slot(s)) {
+    if (!lane->flow.is_known && !has_unknown_slot(s)) {
         push(&s->unknown, lane);
         return BB_DUE_NOTHING;
     }

@@ -2,9 +2,11 @@
  * Which delivery is sent next. A webhook that hangs must not take the slots of the others, and that
  * it hangs shows in the age of what is under way, long before anything of it ends:
  *
- *   slow      something of it is older than slow_after_ms: all slow ones share half of the slots;
- *   unknown   nothing of it was answered yet: one at a time, and a quarter of the slots is kept for
- *             those that are neither.
+ *   unknown   it has not answered yet, or failed last: one at a time, and a quarter of the slots is
+ *             kept from all of them;
+ *   slow      it does answer, but something of it is older than slow_after_ms: all slow ones share
+ *             half of the slots, and an eighth is kept from them and the unknown together. So those
+ *             that hang leave room for those that only take their time.
  *
  * Pure: no I/O but through the store, time is an argument. Not locked.
  */

@@ -314,8 +314,8 @@ void sim_check_counters(void) {
     for (size_t i = 0; i < world.hook_count; i++) {
         const struct bb_flow *flow = &world.hooks[i]->lane.flow;
         all += flow->in_flight;
-        slow += flow->is_slow ? flow->in_flight : 0;
-        unknown += !flow->is_slow && !flow->is_known ? flow->in_flight : 0;
+        slow += flow->is_known && flow->is_slow ? flow->in_flight : 0;
+        unknown += !flow->is_known ? flow->in_flight : 0;
     }
     assert_int_equal(s->in_flight, all);
     assert_int_equal(s->slow_in_flight, slow);

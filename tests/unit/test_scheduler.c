@@ -181,6 +181,31 @@ static void one_that_answers_quickly_again_is_slow_no_more(void **state) {
     sim_must_be_over();
 }
 
+/* Longer than makes a webhook a slow one. */
+static sim_reply unhurried(sim_hook *hook) {
+    (void)hook;
+    return sim_success(150);
+}
+
+static bool is_unhurried(const sim_hook *hook) {
+    return hook->receiver == unhurried;
+}
+
+static void hanging_ones_leave_room_for_those_that_take_their_time(void **state) {
+    enum { SLOTS = 64, HANGING = 40, UNHURRIED = 10, EACH = 20 };
+    (void)state;
+    sim_begin(SLOTS, 17);
+    for (int i = 0; i < HANGING; i++)
+        sim_put(sim_add(BB_CUSTOM, hanging), EACH);
+    for (int i = 0; i < UNHURRIED; i++)
+        sim_put(sim_add(BB_CUSTOM, unhurried), EACH);
+    sim_run(world.now_ms + 10 * SECOND); /* before any of the hanging ones has timed out */
+    assert_in_range(sim_percentile(99, is_unhurried), 150, 4 * SECOND);
+    for (size_t i = HANGING; i < HANGING + UNHURRIED; i++)
+        assert_int_equal(world.hooks[i]->delivered, EACH);
+    sim_check_counters();
+}
+
 /* ---- a thousand webhooks, a hundred hang ---- */
 
 static size_t undelivered_healthy(void) {
@@ -293,6 +318,7 @@ int main(void) {
         SIM_TEST(slow_ones_have_at_most_half),
         SIM_TEST(unknown_hanging_ones_leave_a_quarter_to_the_known),
         SIM_TEST(a_new_healthy_one_is_served_beside_unknown_hanging_ones),
+        SIM_TEST(hanging_ones_leave_room_for_those_that_take_their_time),
         SIM_TEST(one_that_answers_quickly_again_is_slow_no_more),
         SIM_TEST(a_hundred_hanging_ones_delay_nobody),
         SIM_TEST(nor_do_they_with_few_slots_when_the_others_are_known),
