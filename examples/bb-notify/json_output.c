@@ -32,6 +32,8 @@ void json_output_attempt(FILE *out, const bb_notice *notice) {
     json_line_string(&line, "event_id", row->event_id);
     json_line_string(&line, "delivery_id", row->delivery_id);
     json_line_flag(&line, "sent", row->sent != 0);
+    if (row->not_made)
+        json_line_flag(&line, "not_made", true);
     json_line_string(&line, "text", notice->text);
     if (notice->kind == BB_NOTICE_RETRYING)
         json_line_integer(&line, "next_attempt_ms", notice->wait_ms);

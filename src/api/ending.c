@@ -50,32 +50,31 @@ static void log_outcome(const struct bb_dispatcher *d, const bb_outcome *outcome
     bb_settings_log(&d->settings, level, outcome->text);
 }
 
-static void log_webhook(const struct bb_dispatcher *d, const struct bb_hook *hook,
-                        const char *what) {
-    char label[104], line[256];
-    if (!d->settings.options.log)
-        return;
-    snprintf(line, sizeof line, "webhook \"%s\": %s", bb_webhook_label(&hook->webhook, label),
+/* A sentence about the webhook itself, which is logged. */
+static const char *log_webhook(const struct telling *telling, const char *what, char line[256]) {
+    char label[104];
+    snprintf(line, 256, "webhook \"%s\": %s", bb_webhook_label(&telling->hook->webhook, label),
              what);
-    bb_settings_log(&d->settings, BB_WARN, line);
+    bb_settings_log(&telling->courier->dispatcher->settings, BB_WARN, line);
+    return line;
 }
 
 /* News of the webhook. The text is the outcome's, but of a recovery. */
 static void tell_news(const struct telling *telling, const struct bb_flow_news *news,
                       bool type_paused, int64_t wait_ms) {
     const bb_outcome *outcome = telling->attempt.outcome;
+    char line[256];
     if (news->is_disabled || news->is_given_up) {
-        log_webhook(telling->courier->dispatcher, telling->hook,
-                    news->is_given_up ? "disabled, it was without success for too long"
-                                      : "disabled");
+        log_webhook(
+            telling,
+            news->is_given_up ? "disabled, it was without success for too long" : "disabled", line);
         tell_webhook(telling, BB_NOTICE_DISABLED, 0, outcome->text);
     } else if (news->is_broken || news->is_paused || type_paused) {
-        log_webhook(telling->courier->dispatcher, telling->hook,
-                    news->is_broken ? "the circuit breaker is open" : "paused");
+        log_webhook(telling, news->is_broken ? "the circuit breaker is open" : "paused", line);
         tell_webhook(telling, BB_NOTICE_PAUSED, wait_ms, outcome->text);
     } else if (news->is_recovered) {
-        log_webhook(telling->courier->dispatcher, telling->hook, "it takes messages again");
-        tell_webhook(telling, BB_NOTICE_RECOVERED, 0, "it takes messages again");
+        tell_webhook(telling, BB_NOTICE_RECOVERED, 0,
+                     log_webhook(telling, "it takes messages again", line));
     }
 }
 
@@ -269,10 +268,11 @@ void bb_ending_without_attempt(struct bb_courier *courier, struct bb_delivery *d
 static void tell_drops(struct bb_courier *courier, struct bb_hook *hook, uint64_t count) {
     struct telling telling = {.courier = courier, .hook = hook};
     bb_notice notice = BB_NOTICE_INIT;
+    char line[256];
     notice.kind = BB_NOTICE_DROPPED;
     notice.count = count;
-    notice.text = "the outbox is full: what had waited longest was dropped";
-    log_webhook(courier->dispatcher, hook, notice.text);
+    notice.text =
+        log_webhook(&telling, "the outbox is full: what had waited longest was dropped", line);
     tell(&telling, notice);
 }
 
