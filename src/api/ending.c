@@ -276,11 +276,19 @@ static void tell_drops(struct bb_courier *courier, struct bb_hook *hook, uint64_
     tell(&telling, notice);
 }
 
+/* Where to go on looking after `last` (retained), which may have been removed meanwhile. */
+static struct bb_standing *standing_after(const struct bb_dispatcher *d,
+                                          const struct bb_hook *last) {
+    const struct bb_standing *standing = last ? last->standing : NULL;
+    return standing && standing->hook ? standing->next : d->standings;
+}
+
 /* The next webhook of which drops have not been told, with their count. */
-static struct bb_hook *next_drops(struct bb_dispatcher *d, uint64_t *count) {
+static struct bb_hook *next_drops(struct bb_dispatcher *d, const struct bb_hook *last,
+                                  uint64_t *count) {
     struct bb_hook *hook = NULL;
     pthread_mutex_lock(&d->lock);
-    for (struct bb_standing *s = d->standings; s && !hook; s = s->next) {
+    for (struct bb_standing *s = standing_after(d, last); s && !hook; s = s->next) {
         *count = atomic_load(&s->dropped) - s->dropped_told;
         s->dropped_told += *count;
         hook = *count ? bb_hook_retain(s->hook) : NULL;
@@ -299,16 +307,23 @@ static void tell_refusals(struct bb_courier *courier, uint64_t count) {
     tell(&telling, notice);
 }
 
+static void tell_all_drops(struct bb_courier *courier) {
+    struct bb_hook *last = NULL, *hook;
+    uint64_t count;
+    while ((hook = next_drops(courier->dispatcher, last, &count))) {
+        tell_drops(courier, hook, count);
+        bb_hook_release(last);
+        last = hook;
+    }
+    bb_hook_release(last);
+}
+
 void bb_ending_tell_losses(struct bb_courier *courier) {
     struct bb_dispatcher *d = courier->dispatcher;
-    uint64_t dropped = atomic_load(&d->dropped), refused = atomic_load(&d->refused), count;
-    struct bb_hook *hook;
+    uint64_t dropped = atomic_load(&d->dropped), refused = atomic_load(&d->refused);
     if (dropped != courier->dropped_told) {
         courier->dropped_told = dropped;
-        while ((hook = next_drops(d, &count))) {
-            tell_drops(courier, hook, count);
-            bb_hook_release(hook);
-        }
+        tell_all_drops(courier);
     }
     if (refused != courier->refused_told) {
         tell_refusals(courier, refused - courier->refused_told);

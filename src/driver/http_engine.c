@@ -1,6 +1,7 @@
 #include "driver/http_engine.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #include <curl/curl.h>
 #include <utlist.h>
@@ -133,6 +134,17 @@ static int on_timer(CURLM *multi, long timeout_ms, void *user) {
 
 /* ---- shards ---- */
 
+/* Of one shard, those in use too. All together leave half of the process's descriptors to others.
+ */
+static long most_kept(const struct bb_engine_config *config) {
+    long most =
+        config->max_in_flight > KEPT_CONNECTIONS ? (long)config->max_in_flight : KEPT_CONNECTIONS;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / (2 * SHARDS) < (rlim_t)most)
+        most = (long)(limit.rlim_cur / (2 * SHARDS));
+    return most > 0 ? most : 1;
+}
+
 static bool open_shard(struct shard *shard) {
     const struct bb_engine_config *config = &shard->engine->config;
     if (shard->multi)
@@ -148,9 +160,7 @@ static bool open_shard(struct shard *shard) {
     curl_multi_setopt(shard->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(shard->multi, CURLMOPT_TIMERDATA, shard);
     /* by default it shrinks when few transfers run, and connections are lost */
-    long most =
-        config->max_in_flight > KEPT_CONNECTIONS ? (long)config->max_in_flight : KEPT_CONNECTIONS;
-    curl_multi_setopt(shard->multi, CURLMOPT_MAXCONNECTS, most);
+    curl_multi_setopt(shard->multi, CURLMOPT_MAXCONNECTS, most_kept(config));
     return true;
 }
 

@@ -39,6 +39,35 @@ static void what_ends_without_an_attempt_holds_up_nothing(void **state) {
     background_check_books(b);
 }
 
+/* ------------------------------------------------------------------- drops -- */
+
+enum { MANY = 60000, DROPS_MS = 5000 };
+
+static void remove_every_tenth(background *b, const bb_notice *notice) {
+    if (notice->kind == BB_NOTICE_DROPPED && b->counts[BB_NOTICE_DROPPED] % 10 == 0)
+        assert_int_equal(bb_dispatcher_remove(b->dispatcher, notice->webhook_id, NULL), BB_OK);
+}
+
+static void drops_of_many_webhooks_are_told_once_each_and_soon(void **state) {
+    background *b = *state;
+    char id[16];
+    b->options.max_waiting = MANY;
+    b->options.when_full = BB_FULL_DROP_OLDEST;
+    b->on_notice = remove_every_tenth;
+    background_open(b);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "hook%d", i);
+        posting_add(b->dispatcher, BB_CUSTOM, id, "http://127.0.0.1:1/");
+    }
+    background_enqueue(b, NULL);
+    background_enqueue(b, NULL);
+    int64_t began = server_now_ms();
+    assert_int_equal(bb_dispatcher_run(b->dispatcher, NULL), BB_OK);
+    assert_true(server_now_ms() - began < DROPS_MS);
+    assert_int_equal(b->counts[BB_NOTICE_DROPPED], MANY);
+    assert_int_equal(background_stats(b, NULL).dropped, MANY);
+}
+
 /* ------------------------------------------------------------------ signals -- */
 
 enum { THREADS_MAX = 16 };
@@ -85,6 +114,7 @@ static void no_signal_ever_reaches_the_thread(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         BACKGROUND_TEST(what_ends_without_an_attempt_holds_up_nothing),
+        BACKGROUND_TEST(drops_of_many_webhooks_are_told_once_each_and_soon),
         BACKGROUND_TEST(no_signal_ever_reaches_the_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
