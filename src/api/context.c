@@ -14,16 +14,22 @@ int bb_dispatcher_check(const struct bb_dispatcher *d, bb_error *error) {
     return BB_OK;
 }
 
+/* However far the host's clock jumps, there is room for any wait after it. */
+static const int64_t last_tick_ms = INT64_MAX / 2;
+
 int64_t bb_dispatcher_ticks(struct bb_dispatcher *d) {
     struct bb_ticks *ticks = &d->ticks;
     if (!d->settings.has_own_clock)
         return bb_clock_monotonic_ms();
     pthread_mutex_lock(&ticks->lock);
-    int64_t now_ms = bb_settings_now_ms(&d->settings);
-    if (now_ms < ticks->last_ms) /* set back: this moment lasts, and time goes on from it */
-        ticks->offset_ms += ticks->last_ms - now_ms;
-    ticks->last_ms = now_ms;
-    now_ms += ticks->offset_ms;
+    int64_t read_ms = bb_settings_now_ms(&d->settings);
+    if (read_ms > ticks->read_ms) { /* set back, this moment lasts, and time goes on from it */
+        uint64_t passed = (uint64_t)read_ms - (uint64_t)ticks->read_ms;
+        uint64_t left = (uint64_t)(last_tick_ms - ticks->now_ms);
+        ticks->now_ms += (int64_t)(passed < left ? passed : left);
+    }
+    ticks->read_ms = read_ms;
+    int64_t now_ms = ticks->now_ms;
     pthread_mutex_unlock(&ticks->lock);
     return now_ms;
 }

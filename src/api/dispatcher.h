@@ -25,8 +25,8 @@ struct bb_latency {
 /* A clock that never goes back, made of one that may. */
 struct bb_ticks {
     pthread_mutex_t lock;
-    int64_t last_ms;
-    int64_t offset_ms;
+    int64_t read_ms; /* of the one that may, the last time */
+    int64_t now_ms;
 };
 
 struct bb_dispatcher {

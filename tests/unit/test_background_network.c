@@ -258,6 +258,27 @@ static void what_is_delayed_goes_when_it_is_due(void **state) {
     background_check_books(b);
 }
 
+static void a_clock_that_jumps_to_its_ends_overflows_nothing(void **state) {
+    static const int64_t ends[] = {INT64_MAX, INT64_MIN, -1, INT64_MAX - 1000};
+    background *b = *state;
+    bb_webhook hook;
+    server_step yes = posting_success(BB_SLACK);
+    b->clock_ms = start_ms;
+    background_open(b);
+    background_script(b, BB_CUSTOM, "bad", &(server_step){.status = 503}, 1);
+    hook = background_hook(b, BB_SLACK, "slow", &yes, 1);
+    hook.no_rate = 0;
+    hook.age_limit_s = UINT32_MAX;
+    background_add(b, &hook);
+    background_add_healthy(b, BB_CUSTOM, "good");
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        b->clock_ms = ends[i];
+        enqueue_later(b, 0, NULL);
+        enqueue_later(b, UINT32_MAX, NULL);
+        background_drive_until(b, BB_NOTICE_DELIVERED, i + 1);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BACKGROUND_TEST(an_address_that_does_not_answer_is_followed_by_the_next),
@@ -271,6 +292,7 @@ int main(void) {
         BACKGROUND_TEST(a_certificate_that_nobody_knows_is_tried_again_and_nothing_is_sent),
         BACKGROUND_TEST(more_webhooks_than_are_kept_parsed_get_their_events),
         BACKGROUND_TEST(a_clock_that_is_set_back_delays_nothing),
+        BACKGROUND_TEST(a_clock_that_jumps_to_its_ends_overflows_nothing),
         BACKGROUND_TEST(what_is_delayed_goes_when_it_is_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
