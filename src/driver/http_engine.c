@@ -93,7 +93,7 @@ static int on_interest(CURL *easy, curl_socket_t fd, int what, void *user, void 
     d->shard = shard;
     d->wants_read = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
     d->wants_write = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
-    if (what == CURL_POLL_REMOVE && d->is_connection && !d->has_write)
+    if (what == CURL_POLL_REMOVE && d->is_connection) /* perhaps closed, and another thread's now */
         return 0; /* until an event comes that nobody wants, or the next request */
     return watch(shard->engine, fd, d->wants_read, d->wants_write) ? 0 : -1;
 }

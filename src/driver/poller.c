@@ -92,7 +92,10 @@ bool bb_poller_watch(struct bb_poller *poller, int fd, int tag, bool read, bool 
         return true;
     struct epoll_event event = event_of(fd, tag, events);
     int how = poller->watched[fd] ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    if (epoll_ctl(poller->epoll, how, fd, &event) != 0)
+    int failed = epoll_ctl(poller->epoll, how, fd, &event);
+    if (failed && errno == ENOENT) /* it was closed meanwhile, and opened as something else */
+        failed = epoll_ctl(poller->epoll, EPOLL_CTL_ADD, fd, &event);
+    if (failed)
         return false;
     poller->watched[fd] = events;
     return true;
