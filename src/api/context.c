@@ -39,6 +39,7 @@ struct bb_moment bb_dispatcher_moment(struct bb_dispatcher *d) {
     return (struct bb_moment){
         .monotonic_ms = now_ms,
         .ticks_ms = d->settings.has_own_clock ? bb_dispatcher_ticks(d) : now_ms,
+        .wall_ms = bb_settings_now_ms(&d->settings),
     };
 }
 

@@ -8,9 +8,9 @@
 enum { AT_ONCE = 64, ENGINE = 0, RESOLVER = 1 }; /* the last two are tags */
 
 /* Where answers come fast, beginning more before looking at them would only open more connections,
- * and libcurl's cost grows with their number: a few dozen keep the processor busy. Where they come
+ * and what is under way would leave the processor's cache: two dozen keep it busy. Where they come
  * slowly, each turn begins some more. */
-enum { ENOUGH_UNDER_WAY = 64, BEGUN_A_TURN = 16 };
+enum { ENOUGH_UNDER_WAY = 24, BEGUN_A_TURN = 16 };
 
 /* ---- life */
 
@@ -30,6 +30,7 @@ static bool open_engine(struct bb_courier *courier) {
         .watch = watch_for_engine,
         .watch_user = courier->poller,
     };
+    config.http.needs_no_times = !settings->background.notify;
     config.http.pins_names = settings->background.resolver != BB_RESOLVER_SYSTEM;
     courier->engine = bb_engine_new(&config);
     return courier->engine != NULL;

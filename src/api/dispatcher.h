@@ -71,10 +71,11 @@ int bb_dispatcher_check(const struct bb_dispatcher *dispatcher, bb_error *error)
 /* Milliseconds of the clock that waits are counted by: it never goes back. Any thread. */
 int64_t bb_dispatcher_ticks(struct bb_dispatcher *dispatcher);
 
-/* Both clocks. */
+/* All clocks. */
 struct bb_moment {
     int64_t monotonic_ms; /* for what happens on the network */
     int64_t ticks_ms;     /* for what waits */
+    int64_t wall_ms;      /* for signatures and dates */
 };
 struct bb_moment bb_dispatcher_moment(struct bb_dispatcher *dispatcher);
 

@@ -87,7 +87,8 @@ static void judge(struct bb_courier_flight *flight, const bb_response *response,
         .webhook = &flight->hook->webhook,
         .host = response->request ? response->request->url.host : "",
         .response = response,
-        .now_ms = bb_settings_now_ms(settings),
+        .now_ms = flight->courier->now.wall_ms,
+        .is_brief = !settings->background.notify && !settings->options.log,
     };
     bb_outcome_judge(scratch, &exchange, outcome);
     bb_arena_reset(scratch);
@@ -135,7 +136,7 @@ void bb_flight_finish(struct bb_courier_flight *flight) {
 static int make_request(struct bb_courier_flight *flight, bb_error *error) {
     const struct bb_rendering *rendering;
     struct bb_signing signing = {
-        .time_ms = bb_settings_now_ms(settings_of(flight)),
+        .time_ms = flight->courier->now.wall_ms,
         .delivery_id = flight->delivery_id,
     };
     int code = bb_batch_render(&flight->kept->batch, flight->hook, &rendering, error);

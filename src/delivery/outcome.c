@@ -134,7 +134,8 @@ static void judge_answer(struct bb_arena *arena, struct bb_secrets *secrets,
     }
     bb_json_free((struct bb_value *)answer.json);
     outcome->http_status = answer.status;
-    write_text(endpoint, webhook, outcome);
+    if (!exchange->is_brief || outcome->verdict != BB_DELIVERED || outcome->advice)
+        write_text(endpoint, webhook, outcome);
 }
 
 void bb_outcome_judge(struct bb_arena *arena, const struct bb_exchange *exchange,

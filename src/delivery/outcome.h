@@ -10,6 +10,7 @@ struct bb_exchange {
     const char *host; /* that was asked; "" when it is not known */
     const bb_response *response;
     int64_t now_ms;
+    bool is_brief; /* nobody reads the sentence of a success: it need not be made */
 };
 
 /* Scratch memory comes from `arena`; when that fails the outcome is still sound:

@@ -168,7 +168,7 @@ bool bb_session_start(struct bb_session *session, struct bb_transfer *transfer) 
     CURL *easy = session->is_broken ? NULL : take_handle(session);
     if (!easy)
         return false;
-    if (bb_transfer_arm(transfer, session->config, easy) &&
+    if (bb_transfer_bind(transfer, easy) && bb_transfer_arm(transfer, session->config, easy) &&
         curl_multi_add_handle(session->multi, easy) == CURLM_OK) {
         list_add(session, transfer);
         return true;

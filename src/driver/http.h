@@ -18,6 +18,7 @@ struct bb_http_config {
     bool http2;
     bool allow_http;
     bool allow_private;
+    bool needs_no_times; /* nobody looks at a transfer's dns_us, connect_us, ... */
     bool pins_names; /* the caller looks names up and gives addresses; libcurl's cache keeps them */
 
     /* NULL, or told when a connection's descriptor was made, and before it is closed */
@@ -50,10 +51,7 @@ struct bb_transfer {
     uint64_t addresses_version;
 
     bb_failure failure; /* 0: there is an answer */
-    char failure_text[256];
     int status;
-    struct bb_buf headers;
-    struct bb_buf body;
     bool is_sent; /* a request was at least begun */
     bool is_reused;
     int64_t dns_us, connect_us, tls_us, first_byte_us, total_us;
@@ -71,6 +69,12 @@ struct bb_transfer {
     int socket_errno;      /* when no socket could be made */
     bool is_refused;       /* an address was */
     bool is_cut;           /* the body was longer than is read */
+
+    /* kept from one transfer to the next by bb_transfer_reset */
+    void *kept_handle; /* NULL: none */
+    struct bb_buf headers;
+    struct bb_buf body;
+    char failure_text[256];
     char error[256];
 };
 
@@ -99,7 +103,7 @@ bool bb_session_start(struct bb_session *session, struct bb_transfer *transfer);
  * yet; waits for at most `timeout_ms` for something to happen. */
 struct bb_transfer *bb_session_wait(struct bb_session *session, int timeout_ms);
 
-/* Frees what a transfer that is over holds; the other one keeps its memory for the next. */
+/* Frees what a transfer that is over holds; the other one keeps memory and handle for the next. */
 void bb_transfer_free(struct bb_transfer *transfer);
 void bb_transfer_reset(struct bb_transfer *transfer);
 

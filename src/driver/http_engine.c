@@ -9,8 +9,7 @@
 #include "driver/http_transfer.h"
 
 enum {
-    SHARDS = 4,
-    IDLE_HANDLES = 128,         /* 8 KiB each */
+    SHARDS = 8,
     KEPT_CONNECTIONS = 256,     /* at least, in a shard */
     IDLE_SHARD_MS = 120 * 1000, /* then its connections are dead, or a burden */
     FIRST_DESCRIPTORS = 256,
@@ -40,9 +39,7 @@ struct descriptor {
 struct bb_engine {
     struct bb_engine_config config;
     struct shard shards[SHARDS];
-    CURLSH *share; /* TLS sessions */
-    CURL *idle[IDLE_HANDLES];
-    size_t idle_count;
+    CURLSH *share;                  /* TLS sessions */
     struct descriptor *descriptors; /* by number */
     size_t descriptor_count;
     struct bb_transfer *finished;
@@ -194,8 +191,6 @@ struct bb_engine *bb_engine_new(const struct bb_engine_config *config) {
 void bb_engine_free(struct bb_engine *engine) {
     if (!engine)
         return;
-    while (engine->idle_count > 0)
-        curl_easy_cleanup(engine->idle[--engine->idle_count]);
     for (size_t i = 0; i < SHARDS; i++)
         close_shard(&engine->shards[i]);
     curl_share_cleanup(engine->share);
@@ -205,25 +200,23 @@ void bb_engine_free(struct bb_engine *engine) {
 
 /* ---- transfers ---- */
 
-static CURL *take_handle(struct bb_engine *engine) {
-    if (engine->idle_count > 0)
-        return engine->idle[--engine->idle_count];
+/* A transfer's own, made at its first start: most of its options never change. */
+static CURL *handle_of(struct bb_engine *engine, struct bb_transfer *transfer) {
+    if (transfer->kept_handle)
+        return transfer->kept_handle;
     CURL *easy = bb_transfer_new_handle(&engine->config.http);
-    if (easy)
-        curl_easy_setopt(easy, CURLOPT_SHARE, engine->share);
-    return easy;
-}
-
-static void give_handle(struct bb_engine *engine, CURL *easy) {
-    if (engine->idle_count < IDLE_HANDLES)
-        engine->idle[engine->idle_count++] = easy;
-    else
-        curl_easy_cleanup(easy);
+    if (!easy)
+        return NULL;
+    if (bb_transfer_bind(transfer, easy) &&
+        curl_easy_setopt(easy, CURLOPT_SHARE, engine->share) == CURLE_OK)
+        return transfer->kept_handle = easy;
+    curl_easy_cleanup(easy);
+    return NULL;
 }
 
 bool bb_engine_start(struct bb_engine *engine, struct bb_transfer *transfer) {
     struct shard *shard = &engine->shards[transfer->target->hash % SHARDS];
-    CURL *easy = open_shard(shard) ? take_handle(engine) : NULL;
+    CURL *easy = open_shard(shard) ? handle_of(engine, transfer) : NULL;
     if (!easy)
         return false;
     transfer->shard = shard;
@@ -237,7 +230,6 @@ bool bb_engine_start(struct bb_engine *engine, struct bb_transfer *transfer) {
         return true;
     }
     bb_transfer_free(transfer);
-    curl_easy_cleanup(easy);
     return false;
 }
 
@@ -247,10 +239,10 @@ static void finish(struct shard *shard, struct bb_transfer *transfer, CURLcode r
     bb_transfer_settle(transfer, easy, result);
     curl_multi_remove_handle(shard->multi, easy);
     DL_DELETE2(shard->running, transfer, previous, next);
-    if (shard->is_broken)
+    if (shard->is_broken) {
         curl_easy_cleanup(easy);
-    else
-        give_handle(engine, easy);
+        transfer->kept_handle = NULL;
+    }
     DL_APPEND2(engine->finished, transfer, previous, next);
     if (!shard->running)
         shard->idle_since_ms = engine->now_ms;

@@ -212,6 +212,11 @@ bool bb_transfer_arm(struct bb_transfer *transfer, const struct bb_http_config *
     SET(CURLOPT_TIMEOUT_MS, transfer->timeout_ms);
     if (transfer->connect_timeout_ms)
         SET(CURLOPT_CONNECTTIMEOUT_MS, transfer->connect_timeout_ms);
+    return ok;
+}
+
+bool bb_transfer_bind(struct bb_transfer *transfer, CURL *easy) {
+    bool ok = true;
     SET(CURLOPT_ERRORBUFFER, transfer->error);
     SET(CURLOPT_PRIVATE, transfer);
     SET(CURLOPT_HEADERDATA, transfer);
@@ -292,9 +297,10 @@ void bb_transfer_settle(struct bb_transfer *transfer, CURL *easy, CURLcode resul
     long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     transfer->is_sent = transfer->requests > 0;
-    read_times(transfer, easy);
-    /* the handle outlives the transfer: it must not write into it any more */
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+    if (!transfer->config->needs_no_times)
+        read_times(transfer, easy);
+    if (!transfer->kept_handle) /* it outlives the transfer: it must not write into it any more */
+        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     /* libcurl takes headers that end with the connection for whole ones */
     if ((result == CURLE_OK && transfer->is_head_complete) || transfer->is_cut)
         transfer->status = (int)status;
@@ -309,22 +315,25 @@ void bb_transfer_settle(struct bb_transfer *transfer, CURL *easy, CURLcode resul
     free_lists(transfer);
 }
 
-static struct bb_buf emptied(struct bb_buf *buf) {
+static void empty(struct bb_buf *buf) {
     enum { KEPT_MAX = 4 * 1024 };
     if (buf->capacity > KEPT_MAX)
         bb_buf_free(buf);
     bb_buf_clear(buf);
-    return *buf;
 }
 
 void bb_transfer_reset(struct bb_transfer *transfer) {
     free_lists(transfer);
-    *transfer = (struct bb_transfer){.headers = emptied(&transfer->headers),
-                                     .body = emptied(&transfer->body)};
+    memset(transfer, 0, offsetof(struct bb_transfer, kept_handle));
+    empty(&transfer->headers);
+    empty(&transfer->body);
+    transfer->failure_text[0] = transfer->error[0] = '\0';
 }
 
 void bb_transfer_free(struct bb_transfer *transfer) {
     free_lists(transfer);
+    curl_easy_cleanup(transfer->kept_handle);
+    transfer->kept_handle = NULL;
     bb_buf_free(&transfer->headers);
     bb_buf_free(&transfer->body);
 }

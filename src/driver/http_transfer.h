@@ -13,14 +13,17 @@ struct bb_http_target {
     CURLU *url;
     uint64_t loaded_version;
     uint64_t loaded_in; /* which multi handle that was */
-    uint32_t hash;      /* of the URL: which multi handle serves it */
+    uint32_t hash; /* of the host: which multi handle serves it */
     char *place;        /* "host:port" */
 };
 
 /* A handle with everything set that all transfers share. NULL: no memory. */
 CURL *bb_transfer_new_handle(const struct bb_http_config *config);
 
-/* Sets what is this transfer's. False when out of memory. */
+/* Makes the handle report to the transfer, for one or for all that it will do. */
+bool bb_transfer_bind(struct bb_transfer *transfer, CURL *easy);
+
+/* Sets what is this transfer's, on a handle that is bound to it. False when out of memory. */
 bool bb_transfer_arm(struct bb_transfer *transfer, const struct bb_http_config *config, CURL *easy);
 
 /* Fills in the transfer's results. */
