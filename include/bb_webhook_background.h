@@ -82,12 +82,12 @@ typedef struct bb_background_options {
     uint64_t max_waiting_bytes;      /* of events and their deliveries; 0: 256 MiB */
     uint32_t max_waiting;            /* deliveries, those in flight too; 0: 100,000 */
     uint32_t max_in_flight;          /* attempts at once; 0: 512 */
-    uint32_t slow_after_ms;    /* a request of this age makes its webhook a slow one: all that answer so
-                                  have half of max_in_flight, those that do not answer three
-                                  quarters. 0: 100 */
-    uint32_t breaker_failures; /* in a row, open the circuit breaker; 0: 5 */
-    uint32_t breaker_percent;  /* so do so many of the last ten; 0: 70 */
-    uint32_t breaker_open_ms;  /* then one probe; doubles with each failed one. 0: 30,000 */
+    uint32_t slow_after_ms; /* a request of this age makes its webhook a slow one: all that answer
+                               so have half of max_in_flight, those that do not answer three
+                               quarters. 0: 100 */
+    uint32_t breaker_failures;    /* in a row, open the circuit breaker; 0: 5 */
+    uint32_t breaker_percent;     /* so do so many of the last ten; 0: 70 */
+    uint32_t breaker_open_ms;     /* then one probe; doubles with each failed one. 0: 30,000 */
     uint32_t breaker_open_max_ms; /* 0: 600,000 */
     uint32_t disable_after_s;     /* without any success; 0: five days */
     bb_when_full when_full;

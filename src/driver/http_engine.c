@@ -9,7 +9,7 @@
 #include "driver/http_transfer.h"
 
 enum {
-    SHARDS = 8,
+    SHARDS = 4,
     KEPT_CONNECTIONS = 256,     /* at least, in a shard */
     IDLE_SHARD_MS = 120 * 1000, /* then its connections are dead, or a burden */
     FIRST_DESCRIPTORS = 256,

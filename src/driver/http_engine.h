@@ -1,6 +1,6 @@
 /*
  * Transfers of background delivery: many at once on one thread, driven by the readiness of
- * descriptors. Several multi handles, hosts spread over them, because libcurl looks at every
+ * descriptors. Several multi handles, URLs spread over them, because libcurl looks at every
  * connection and every name of a handle for each request.
  */
 #ifndef BB_DRIVER_HTTP_ENGINE_H

@@ -29,7 +29,7 @@ struct bb_http_target *bb_http_target_new(const bb_allocator *mem, const struct 
     target->mem = mem;
     target->count = count;
     atomic_fetch_add(count, 1);
-    target->hash = hash_of(url->host);
+    target->hash = hash_of(url->text);
     target->place = place_of(mem, url);
     target->url = curl_url();
     if (target->place && target->url &&

@@ -13,7 +13,7 @@ struct bb_http_target {
     CURLU *url;
     uint64_t loaded_version;
     uint64_t loaded_in; /* which multi handle that was */
-    uint32_t hash; /* of the host: which multi handle serves it */
+    uint32_t hash;      /* of the URL: which multi handle serves it */
     char *place;        /* "host:port" */
 };
 

@@ -218,8 +218,13 @@ void background_wait_until(background *b, bb_notice_kind kind, size_t count) {
         late = pthread_cond_timedwait(&b->changed, &b->lock, &until);
     size_t came = b->counts[kind];
     pthread_mutex_unlock(&b->lock);
-    if (came < count)
-        fail_msg("%zu of %zu notices of kind %d came", came, count, (int)kind);
+    if (came < count) {
+        bb_stats stats = background_stats(b, NULL);
+        const told *dead = find_told(b, BB_NOTICE_DEAD, 0);
+        fail_msg("%zu of %zu notices of kind %d came; waiting %d, in flight %d, dead %d: %s", came,
+                 count, (int)kind, (int)stats.waiting, (int)stats.in_flight, (int)stats.dead,
+                 dead ? dead->text : "");
+    }
 }
 
 /* ------------------------------------------------------------------ books -- */
