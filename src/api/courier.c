@@ -8,9 +8,9 @@
 enum { AT_ONCE = 64, ENGINE = 0, RESOLVER = 1 }; /* the last two are tags */
 
 /* Where answers come fast, beginning more before looking at them would only open more connections,
- * and what is under way would leave the processor's cache: two dozen keep it busy. Where they come
+ * and what is under way would leave the processor's cache: a few keep it busy. Where they come
  * slowly, each turn begins some more. */
-enum { ENOUGH_UNDER_WAY = 24, BEGUN_A_TURN = 16 };
+enum { ENOUGH_UNDER_WAY = 16, BEGUN_A_TURN = 16 };
 
 /* ---- life */
 
