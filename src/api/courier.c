@@ -8,9 +8,8 @@
 enum { AT_ONCE = 64, ENGINE = 0, RESOLVER = 1 }; /* the last two are tags */
 
 /* Where answers come fast, beginning more before looking at them would only open more connections,
- * and what is under way would leave the processor's cache: a few keep it busy. Where they come
- * slowly, each turn begins some more. */
-enum { ENOUGH_UNDER_WAY = 16, BEGUN_A_TURN = 16 };
+ * and what is under way would leave the processor's cache: a few each turn keep it busy. */
+enum { BEGUN_A_TURN = 16 };
 
 /* ---- life */
 
@@ -105,12 +104,10 @@ static enum bb_due take_next(struct bb_courier *courier, struct bb_delivery **de
 
 /* What ends at once (too old, or of a removed webhook) must not keep it from what is under way. */
 static void begin_due(struct bb_courier *courier) {
-    const struct bb_dispatcher *d = courier->dispatcher;
     struct bb_delivery *delivery;
     struct bb_courier_flight *flight;
     enum bb_due due;
-    for (int i = 0;
-         i < BEGUN_A_TURN || (i < ENOUGH_UNDER_WAY && d->scheduler.young < ENOUGH_UNDER_WAY); i++) {
+    for (int i = 0; i < BEGUN_A_TURN; i++) {
         due = take_next(courier, &delivery, &flight);
         if (due == BB_DUE_NOTHING)
             return;

@@ -40,7 +40,6 @@ static bool has_slow_slot(const struct bb_scheduler *s) {
 /* ---- age ---- */
 
 static void list_add(struct bb_scheduler *s, struct bb_flight *flight) {
-    s->young++;
     flight->older = s->youngest;
     flight->younger = NULL;
     if (s->youngest)
@@ -51,7 +50,6 @@ static void list_add(struct bb_scheduler *s, struct bb_flight *flight) {
 }
 
 static void list_remove(struct bb_scheduler *s, struct bb_flight *flight) {
-    s->young--;
     if (flight->older)
         flight->older->younger = flight->younger;
     else

@@ -66,7 +66,6 @@ struct bb_scheduler {
                               any more */
     struct bb_ring slow, unknown;
     struct bb_flight *oldest, *youngest; /* of those that are not old yet */
-    uint32_t young;                      /* how many these are */
 };
 
 /* What is to be done with a delivery that was claimed. */
