@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "delivery/identity.h"
 #include "event/webhook.h"
 
@@ -61,15 +62,11 @@ void bb_batch_free(struct bb_batch *batch) {
 
 /* ---- render ---- */
 
-static bool same_text(const char *a, const char *b) {
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* Every setting that changes the bytes of a body. */
 static bool is_alike(const bb_webhook *a, const bb_webhook *b) {
     return a->type == b->type && a->language == b->language &&
            a->dingtalk_action_card == b->dingtalk_action_card &&
-           same_text(a->keyword, b->keyword) && same_text(a->button_text, b->button_text);
+           bb_text_same(a->keyword, b->keyword) && bb_text_same(a->button_text, b->button_text);
 }
 
 static struct bb_message *message_in(struct bb_batch *batch, bb_language language) {

@@ -6,6 +6,7 @@
 
 #include <utlist.h>
 
+#include "base/text.h"
 #include "event/webhook.h"
 
 /* ---- life ---- */
@@ -132,17 +133,13 @@ static bool pause_type(struct bb_dispatcher *d, const struct bb_hook *hook,
     return is_new;
 }
 
-static bool same_text(const char *a, const char *b) {
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* What a receiver has answered to an old webhook tells nothing of a new one elsewhere. */
 static bool is_replaced(const struct bb_standing *standing, const struct bb_hook *hook) {
     if (!standing->hook || standing->hook == hook)
         return false;
     const bb_webhook *present = &standing->hook->webhook, *old = &hook->webhook;
-    return present->type != old->type || !same_text(present->url, old->url) ||
-           !same_text(present->secret, old->secret);
+    return present->type != old->type || !bb_text_same(present->url, old->url) ||
+           !bb_text_same(present->secret, old->secret);
 }
 
 struct bb_flow_news bb_standing_take_in(struct bb_dispatcher *d, struct bb_standing *standing,

@@ -190,6 +190,10 @@ char *bb_text_first_line(char *text) {
     return text;
 }
 
+bool bb_text_same(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 bool bb_text_ends_with(const char *text, const char *end) {
     size_t n = strlen(text), m = strlen(end);
     return n >= m && strcmp(text + n - m, end) == 0;

@@ -44,6 +44,9 @@ bool bb_text_is_invisible(const char *text);
 
 bool bb_text_ends_with(const char *text, const char *end);
 
+/* Whether both are the same bytes, or both NULL. */
+bool bb_text_same(const char *a, const char *b);
+
 /* Makes `text` of unknown origin safe to print, in place: one line, well-formed
  * up to its end (a sequence that was cut off is dropped), controls are blanks. */
 void bb_text_safe(char *text);
