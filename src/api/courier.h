@@ -12,6 +12,7 @@
 
 #include "api/batch.h"
 #include "api/standing.h"
+#include "delivery/outcome.h"
 #include "driver/http_engine.h"
 #include "driver/poller.h"
 #include "driver/resolver.h"
@@ -57,6 +58,7 @@ struct bb_courier {
     struct bb_kept_batch *spare_batches; /* empty ones, by `next` */
     size_t spare_batch_count;
     struct bb_arena scratch; /* of one rendering or judgement after the other */
+    struct bb_known_successes known;
     uint64_t chance;
     uint64_t refused_told; /* of the dispatcher's `refused` */
     uint64_t dropped_told;

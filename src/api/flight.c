@@ -6,7 +6,6 @@
 
 #include "api/courier.h"
 #include "delivery/identity.h"
-#include "delivery/outcome.h"
 #include "event/webhook.h"
 
 enum {
@@ -88,7 +87,8 @@ static void judge(struct bb_courier_flight *flight, const bb_response *response,
         .host = response->request ? response->request->url.host : "",
         .response = response,
         .now_ms = flight->courier->now.wall_ms,
-        .is_brief = !settings->background.notify && !settings->options.log,
+        .known =
+            settings->background.notify || settings->options.log ? NULL : &flight->courier->known,
     };
     bb_outcome_judge(scratch, &exchange, outcome);
     bb_arena_reset(scratch);
@@ -146,14 +146,6 @@ static int make_request(struct bb_courier_flight *flight, bb_error *error) {
                             &flight->request, error);
 }
 
-static struct bb_http_target *target_of(struct bb_courier_flight *flight) {
-    struct bb_hook *hook = flight->hook;
-    if (!hook->parsed)
-        hook->parsed = bb_http_target_new(&settings_of(flight)->mem, &flight->request.url,
-                                          &flight->courier->dispatcher->targets);
-    return hook->parsed;
-}
-
 static int64_t left_of(int64_t limit_ms, int64_t used_ms) {
     return limit_ms > used_ms ? limit_ms - used_ms : 1;
 }
@@ -172,11 +164,10 @@ static void send_request(struct bb_courier_flight *flight, const struct bb_addre
     transfer->timeout_ms = (long)left_of(options->timeout_ms, used_ms);
     transfer->connect_timeout_ms = (long)left_of(options->connect_timeout_ms, used_ms);
     transfer->owner = flight;
-    transfer->target = target_of(flight);
     transfer->is_signed_url = flight->request.url.text != flight->hook->target;
     transfer->addresses = addresses ? addresses->list : NULL;
     transfer->addresses_version = addresses ? addresses->version : 0;
-    if (code || !transfer->target || !bb_engine_start(flight->courier->engine, transfer))
+    if (code || !bb_engine_start(flight->courier->engine, transfer))
         put_off(flight, NO_MEMORY_MS);
 }
 
@@ -205,13 +196,23 @@ static void on_looked_up(struct bb_lookup *lookup, const struct bb_addresses *ad
         fail(flight, BB_FAILURE_RESOLVE, why);
 }
 
+static struct bb_http_target *target_of(const struct bb_courier_flight *flight) {
+    struct bb_hook *hook = flight->hook;
+    if (!hook->parsed)
+        hook->parsed = bb_http_target_new(&settings_of(flight)->mem, hook->target,
+                                          &flight->courier->dispatcher->targets);
+    return hook->parsed;
+}
+
 static void look_up(struct bb_courier_flight *flight) {
     struct bb_courier *courier = flight->courier;
-    struct bb_url *url = &flight->request.url;
-    if (!bb_url_split(&flight->request.arena, flight->hook->target, url)) {
+    struct bb_http_target *target = flight->transfer.target = target_of(flight);
+    if (!target) {
         put_off(flight, NO_MEMORY_MS);
         return;
     }
+    const struct bb_url *url = &flight->request.url;
+    flight->request.url = *bb_http_target_parts(target);
     if (!courier->resolver || is_address(url->host)) {
         send_request(flight, NULL);
         return;

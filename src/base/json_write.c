@@ -18,14 +18,12 @@ static const char escapes[256] = {
     [0x1E] = 'u', [0x1F] = 'u', ['"'] = '"',  ['\\'] = '\\',
 };
 
-static bool has_escapes(uint64_t bytes) {
-    return bb_scan_below(bytes, 0x20) | bb_scan_equal(bytes, '"') | bb_scan_equal(bytes, '\\');
+static bb_scan with_escapes(bb_scan bytes) {
+    return (bb_scan)((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
 }
 
 static size_t plain_run(const char *text, size_t length) {
-    size_t i = 0;
-    while (length - i >= BB_SCAN_SIZE && !has_escapes(bb_scan_load(text + i)))
-        i += BB_SCAN_SIZE;
+    size_t i = bb_scan_usual(text, length, with_escapes);
     while (i < length && !escapes[(unsigned char)text[i]])
         i++;
     return i;

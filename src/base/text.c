@@ -57,26 +57,17 @@ static bool is_plain(char c) {
     return (c >= 0x20 && c < 0x7F) || c == '\n' || c == '\t';
 }
 
-static bool are_printable(uint64_t bytes) {
-    return !(bb_scan_below(bytes, 0x20) | bb_scan_equal(bytes, 0x7F) | bb_scan_foreign(bytes));
-}
-
-static size_t printable_words(const char *s, size_t n) {
-    size_t i = 0;
-    while (n - i >= BB_SCAN_SIZE && are_printable(bb_scan_load(s + i)))
-        i += BB_SCAN_SIZE;
-    return i;
+static bb_scan unprintable(bb_scan bytes) {
+    return (bb_scan)((bytes < 0x20) | (bytes > 0x7E));
 }
 
 static size_t plain_ascii_run(const char *s, size_t n) {
     size_t i = 0;
     for (;;) {
-        if (n - i >= BB_SCAN_SIZE && are_printable(bb_scan_load(s + i)))
-            i += BB_SCAN_SIZE;
-        else if (i < n && is_plain(s[i]))
-            i++;
-        else
+        i += bb_scan_usual(s + i, n - i, unprintable);
+        if (i == n || !is_plain(s[i]))
             return i;
+        i++;
     }
 }
 
@@ -226,7 +217,7 @@ bool bb_text_is_invisible(const char *text) {
 }
 
 void bb_text_safe(char *text) {
-    size_t n = strlen(text), used = printable_words(text, n);
+    size_t n = strlen(text), used = bb_scan_usual(text, n, unprintable);
     for (size_t i = used; i < n;) {
         int32_t cp = (unsigned char)text[i];
         if (cp >= 0x20 && cp < 0x7F) {

@@ -121,6 +121,39 @@ static struct bb_answer read_answer(struct bb_arena *arena, struct bb_secrets *s
     };
 }
 
+/* ---- answers that are known ---- */
+
+static struct bb_known_success *known_of(const struct bb_exchange *exchange) {
+    return exchange->known && bb_endpoint_of(exchange->webhook->type)->is_success_by_body
+               ? &exchange->known->of[exchange->webhook->type]
+               : NULL;
+}
+
+static bool has_stated_wait(struct bb_arena *arena, const bb_response *response) {
+    const struct bb_answer answer = {.headers = response->headers, .arena = arena};
+    return response->headers && (bb_answer_header(&answer, "Retry-After") || arena->failed);
+}
+
+static bool is_known(struct bb_arena *arena, const struct bb_known_success *known,
+                     const struct bb_exchange *exchange) {
+    const bb_response *response = exchange->response;
+    return known->status == response->http_status &&
+           known->allow_any_2xx == !!exchange->webhook->allow_any_2xx &&
+           known->length == response->body_length &&
+           memcmp(known->body, response->body, known->length) == 0 &&
+           !has_stated_wait(arena, response);
+}
+
+static void learn(struct bb_known_success *known, const struct bb_exchange *exchange) {
+    const bb_response *response = exchange->response;
+    if (response->body_length == 0 || response->body_length > sizeof known->body)
+        return;
+    known->status = response->http_status;
+    known->allow_any_2xx = exchange->webhook->allow_any_2xx;
+    known->length = response->body_length;
+    memcpy(known->body, response->body, known->length);
+}
+
 static void judge_answer(struct bb_arena *arena, struct bb_secrets *secrets,
                          const struct bb_exchange *exchange, bb_outcome *outcome) {
     const bb_webhook *webhook = exchange->webhook;
@@ -134,8 +167,21 @@ static void judge_answer(struct bb_arena *arena, struct bb_secrets *secrets,
     }
     bb_json_free((struct bb_value *)answer.json);
     outcome->http_status = answer.status;
-    if (!exchange->is_brief || outcome->verdict != BB_DELIVERED || outcome->advice)
+    if (!exchange->known || outcome->verdict != BB_DELIVERED || outcome->advice)
         write_text(endpoint, webhook, outcome);
+}
+
+static void judge_or_know(struct bb_arena *arena, struct bb_secrets *secrets,
+                          const struct bb_exchange *exchange, bb_outcome *outcome) {
+    struct bb_known_success *known = known_of(exchange);
+    if (known && is_known(arena, known, exchange)) {
+        outcome->verdict = BB_DELIVERED;
+        outcome->http_status = known->status;
+        return;
+    }
+    judge_answer(arena, secrets, exchange, outcome);
+    if (known && outcome->verdict == BB_DELIVERED && !outcome->advice)
+        learn(known, exchange);
 }
 
 void bb_outcome_judge(struct bb_arena *arena, const struct bb_exchange *exchange,
@@ -147,7 +193,7 @@ void bb_outcome_judge(struct bb_arena *arena, const struct bb_exchange *exchange
     if (response->failure || response->http_status < 200 || response->http_status > 999)
         judge_failure(&secrets, exchange->webhook, response, outcome);
     else
-        judge_answer(arena, &secrets, exchange, outcome);
+        judge_or_know(arena, &secrets, exchange, outcome);
     bb_text_safe(outcome->text);
     outcome->struct_size = sizeof *outcome;
 }

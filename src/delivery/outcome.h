@@ -4,13 +4,28 @@
 
 #include "endpoint/endpoint.h"
 
+/* The last success of each type, where its body tells it: receivers say it with the same bytes
+ * again and again, which are only read once. */
+struct bb_known_success {
+    int status; /* 0: none is known */
+    bool allow_any_2xx;
+    size_t length;
+    char body[48];
+};
+
+struct bb_known_successes {
+    struct bb_known_success of[BB_CUSTOM + 1]; /* by type */
+};
+
 /* What an outcome is made from. */
 struct bb_exchange {
     const bb_webhook *webhook;
     const char *host; /* that was asked; "" when it is not known */
     const bb_response *response;
     int64_t now_ms;
-    bool is_brief; /* nobody reads the sentence of a success: it need not be made */
+
+    /* NULL, or: nobody reads the words of a success, so an answer that is known need not be read */
+    struct bb_known_successes *known;
 };
 
 /* Scratch memory comes from `arena`; when that fails the outcome is still sound:

@@ -30,8 +30,9 @@ struct bb_http_config {
 /* A URL as libcurl has parsed it, and what its cache of names knows: kept between attempts. While
  * it lives it is one of `*count`, which outlives it. */
 struct bb_http_target;
-struct bb_http_target *bb_http_target_new(const bb_allocator *mem, const struct bb_url *url,
-                                          atomic_size_t *count);
+struct bb_http_target *bb_http_target_new(const bb_allocator *mem, const char *text,
+                                          atomic_size_t *count); /* `text` outlives it */
+const struct bb_url *bb_http_target_parts(const struct bb_http_target *target);
 void bb_http_target_free(struct bb_http_target *target); /* NULL is fine */
 
 enum {

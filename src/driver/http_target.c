@@ -1,5 +1,4 @@
 /* A URL that is parsed once for all its attempts. */
-#include <stdio.h>
 #include <string.h>
 
 #include "driver/http_transfer.h"
@@ -12,31 +11,37 @@ static uint32_t hash_of(const char *text) {
     return hash;
 }
 
-static char *place_of(const bb_allocator *mem, const struct bb_url *url) {
-    const char *port = *url->port ? url->port : strcmp(url->scheme, "https") == 0 ? "443" : "80";
-    size_t size = strlen(url->host) + 1 + strlen(port) + 1;
-    char *place = bb_mem_alloc(mem, size);
-    if (place)
-        snprintf(place, size, "%s:%s", url->host, port);
-    return place;
+static bool parse(struct bb_http_target *target, const char *text) {
+    const struct bb_url *parts = &target->parts;
+    if (!bb_url_split(&target->arena, text, &target->parts))
+        return false;
+    const char *usual = strcmp(parts->scheme, "https") == 0 ? "443" : "80";
+    target->hash = hash_of(text);
+    target->place =
+        bb_arena_join(&target->arena, "%s:%s", parts->host, *parts->port ? parts->port : usual);
+    target->url = curl_url();
+    return target->place && target->url &&
+           curl_url_set(target->url, CURLUPART_URL, text, CURLU_PATH_AS_IS) == CURLUE_OK;
 }
 
-struct bb_http_target *bb_http_target_new(const bb_allocator *mem, const struct bb_url *url,
+struct bb_http_target *bb_http_target_new(const bb_allocator *mem, const char *text,
                                           atomic_size_t *count) {
+    enum { USUAL_PARTS = 192 };
     struct bb_http_target *target = bb_mem_zalloc(mem, sizeof *target);
     if (!target)
         return NULL;
-    target->mem = mem;
     target->count = count;
     atomic_fetch_add(count, 1);
-    target->hash = hash_of(url->text);
-    target->place = place_of(mem, url);
-    target->url = curl_url();
-    if (target->place && target->url &&
-        curl_url_set(target->url, CURLUPART_URL, url->text, CURLU_PATH_AS_IS) == CURLUE_OK)
+    bb_arena_init(&target->arena, mem);
+    bb_arena_expect(&target->arena, USUAL_PARTS);
+    if (parse(target, text))
         return target;
     bb_http_target_free(target);
     return NULL;
+}
+
+const struct bb_url *bb_http_target_parts(const struct bb_http_target *target) {
+    return &target->parts;
 }
 
 void bb_http_target_free(struct bb_http_target *target) {
@@ -44,6 +49,6 @@ void bb_http_target_free(struct bb_http_target *target) {
         return;
     atomic_fetch_sub(target->count, 1);
     curl_url_cleanup(target->url);
-    bb_mem_free(target->mem, target->place);
-    bb_mem_free(target->mem, target);
+    bb_arena_free(&target->arena);
+    bb_mem_free(target->arena.mem, target);
 }

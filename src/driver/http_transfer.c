@@ -126,6 +126,7 @@ static bool set_http(CURL *easy) {
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    SET(CURLOPT_BUFFERSIZE, 1024L); /* most answers are shorter than the 16 KiB it would take */
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     SET(CURLOPT_POST, 1L);

@@ -8,13 +8,14 @@
 
 /* A parsed URL, and the version of its addresses that the multi handle has (0: none). */
 struct bb_http_target {
-    const bb_allocator *mem;
-    atomic_size_t *count;
     CURLU *url;
+    struct bb_url parts;
     uint64_t loaded_version;
     uint64_t loaded_in; /* which multi handle that was */
     uint32_t hash;      /* of the URL: which multi handle serves it */
-    char *place;        /* "host:port" */
+    const char *place;  /* "host:port" */
+    struct bb_arena arena;
+    atomic_size_t *count;
 };
 
 /* A handle with everything set that all transfers share. NULL: no memory. */

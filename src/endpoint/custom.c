@@ -185,6 +185,7 @@ const struct bb_endpoint bb_endpoint_custom = {
     .label = "Custom",
     .content_type = "application/json",
     .body_max = 256 * 1024,
+    .is_success_by_body = true,
     .is_data = true,
     .max_in_flight = 8,
     .is_idempotent = true, /* by webhook-id */

@@ -269,7 +269,8 @@ const struct bb_endpoint bb_endpoint_dingtalk = {
     .label = "DingTalk",
     .hosts = hosts,
     .content_type = "application/json; charset=utf-8",
-    .body_max = 18900,      /* and 60 for msgUuid */
+    .body_max = 18900, /* and 60 for msgUuid */
+    .is_success_by_body = true,
     .rates = {{20, 60000}}, /* its documentation; one more blocks the robot for ten minutes */
     .max_in_flight = 1,
     .age_limit_s = BB_CHAT_AGE_LIMIT_S,

@@ -27,8 +27,10 @@ struct bb_endpoint {
     const char *const *hosts; /* where it receives: NULL-terminated list of names, or
                                  ".example.com" for any below; NULL: any host */
     const char *content_type;
-    size_t body_max; /* bytes of JSON, without what `sign` adds */
-    bool is_data;    /* passes the event on: needs no facts, no mentions */
+    size_t body_max;         /* bytes of JSON, without what `sign` adds */
+    bool is_data;            /* passes the event on: needs no facts, no mentions */
+    bool is_success_by_body; /* `judge` looks at nothing but status, body, allow_any_2xx and
+                                Retry-After */
 
     /* what background delivery obeys where the webhook does not say otherwise */
     struct bb_rate rates[BB_RATES]; /* of one webhook, as documented; count 0: none */

@@ -242,7 +242,8 @@ const struct bb_endpoint bb_endpoint_feishu = {
     .label = "Feishu",
     .hosts = hosts,
     .content_type = "application/json; charset=utf-8",
-    .body_max = 18800,                  /* and 150 for the signature */
+    .body_max = 18800, /* and 150 for the signature */
+    .is_success_by_body = true,
     .rates = {{5, 1000}, {100, 60000}}, /* its documentation */
     .max_in_flight = 1,
     .age_limit_s = BB_CHAT_AGE_LIMIT_S,

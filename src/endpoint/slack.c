@@ -296,6 +296,7 @@ const struct bb_endpoint bb_endpoint_slack = {
     .hosts = hosts,
     .content_type = "application/json; charset=utf-8",
     .body_max = 256 * 1024,
+    .is_success_by_body = true,
     .rates = {{1, 1000}}, /* docs.slack.dev, rate limits */
     .max_in_flight = 1,
     .age_limit_s = BB_CHAT_AGE_LIMIT_S,

@@ -236,6 +236,7 @@ const struct bb_endpoint bb_endpoint_wecom = {
     .hosts = hosts,
     .content_type = "application/json; charset=utf-8",
     .body_max = 16 * 1024,
+    .is_success_by_body = true,
     .rates = {{20, 60000}}, /* doc 91770 */
     .max_in_flight = 1,
     .age_limit_s = BB_CHAT_AGE_LIMIT_S,
