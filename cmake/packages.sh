@@ -30,7 +30,7 @@ need_for_library() {
     need pkg-config command -v pkg-config
     need libcurl4-openssl-dev pkg-config --exists 'libcurl >= 7.87.0'
     need libcjson-dev pkg-config --exists 'libcjson >= 1.7.15'
-    need libssl-dev pkg-config --exists 'libcrypto >= 3.0.0'
+    need libssl-dev pkg-config --exists 'openssl >= 3.0.0'
     need libutf8proc-dev pkg-config --exists libutf8proc
     need libc-ares-dev pkg-config --exists 'libcares >= 1.18.0'
     need uthash-dev has_header uthash.h

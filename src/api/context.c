@@ -64,7 +64,7 @@ struct bb_http_config bb_dispatcher_http(const struct bb_dispatcher *d) {
     const bb_options *options = &d->settings.options;
     return (struct bb_http_config){
         .mem = &d->settings.mem,
-        .ca_file = options->ca_file,
+        .trust = d->trust,
         .max_parallel = (long)options->max_parallel,
         .connect_timeout_ms = (long)options->connect_timeout_ms,
         .http2 = options->http2 != 0,

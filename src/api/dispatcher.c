@@ -90,6 +90,9 @@ static void move_standing(void *user, struct bb_hook *old, struct bb_hook *hook)
 static bool build(struct bb_dispatcher *d) {
     if (!keep_options(d) || !make_id_prefix(d) || !open_store(d))
         return false;
+    d->trust = bb_http_trust_new(&d->settings.mem, d->settings.options.ca_file);
+    if (!d->trust)
+        return false;
     struct bb_http_config config = bb_dispatcher_http(d);
     set_rules(d);
     d->http = bb_http_new(&config);
@@ -152,6 +155,7 @@ int bb_dispatcher_free(bb_dispatcher *d) {
         return code;
     bb_allocator mem = d->settings.mem;
     bb_http_free(d->http);
+    bb_http_trust_free(d->trust);
     while (d->standings)
         bb_standing_detach(d, d->standings);
     bb_registry_free(d->registry);

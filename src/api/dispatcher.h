@@ -38,6 +38,7 @@ struct bb_dispatcher {
     struct bb_ticks ticks;
     struct bb_registry *registry;
     struct bb_alarm alarm;
+    struct bb_http_trust *trust;
     struct bb_http *http; /* for posts */
 
     pthread_mutex_t lock;                       /* guards standings, scheduler, counters */

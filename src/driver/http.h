@@ -8,11 +8,12 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "driver/http_trust.h"
 #include "endpoint/request.h"
 
 struct bb_http_config {
     const bb_allocator *mem;
-    const char *ca_file; /* NULL: libcurl's own; borrowed for the pool's life */
+    struct bb_http_trust *trust; /* borrowed for the pool's life */
     long connect_timeout_ms;
     long max_parallel; /* transfers of one session at once */
     bool http2;

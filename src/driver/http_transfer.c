@@ -88,21 +88,8 @@ static int on_close(void *user, curl_socket_t fd) {
 
 #define SET(option, value) ok = curl_easy_setopt(easy, option, value) == CURLE_OK && ok
 
-/* Debian's libcurl also names a CApath, with which it parses the bundle anew for
- * each connection (25 ms and 0.8 MB) instead of once. */
-static bool set_trust(const struct bb_http_config *config, CURL *easy) {
-    bool ok = true;
-    const char *bundle =
-        config->ca_file ? config->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
-    if (!bundle)
-        return true;
-    SET(CURLOPT_CAINFO, bundle);
-    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* not every TLS library has one */
-    return ok;
-}
-
 static bool set_connection(const struct bb_http_config *config, CURL *easy) {
-    bool ok = set_trust(config, easy);
+    bool ok = bb_http_trust_set(config->trust, easy);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name look-up that hangs */
     SET(CURLOPT_CONNECTTIMEOUT_MS, config->connect_timeout_ms);
@@ -280,6 +267,8 @@ static void note_failure(struct bb_transfer *transfer, CURLcode result) {
     else if (transfer->socket_errno && !transfer->is_sent &&
              strerror_r(transfer->socket_errno, system, sizeof system) == 0)
         words = system;
+    else if (result == CURLE_SSL_CACERT_BADFILE)
+        words = "the bundle of trusted authorities (ca_file) could not be read";
     else if (!*words)
         words = curl_easy_strerror(result);
     transfer->failure =

@@ -34,23 +34,6 @@ struct match {
     double least, wanted;
 };
 
-static bb_request *request_of(const struct match *match) {
-    struct bench_sample sample;
-    bb_options options = BB_OPTIONS_INIT;
-    bb_webhook hook = BB_WEBHOOK_INIT;
-    bb_request *request = NULL;
-    options.insecure_allow_http = options.insecure_allow_private_addresses = 1;
-    hook.name = "bench";
-    hook.type = match->fleet.type;
-    hook.url = "http://127.0.0.1/services/T0/B0/bench";
-    hook.activities = BB_ACTIVITY_ALL;
-    hook.allow_any_host = 1;
-    bench_sample_init(&sample);
-    bench_sample_next(&sample, 1);
-    bb_webhook_prepare(&options, &hook, &sample.event, NULL, &request, NULL);
-    return request;
-}
-
 static struct bench_bare *open_bare(const struct match *match, const bb_request *request) {
     enum { MOST = 1024 };
     static char texts[MOST][96];
@@ -68,7 +51,7 @@ static bool run_match(const struct match *match, unsigned rounds, unsigned count
     static struct figures bare_figures, own_figures;
     double ratios[BENCH_MAX_ROUNDS];
     struct bench_sender sender;
-    bb_request *request = request_of(match);
+    bb_request *request = bench_bare_request(match->fleet.type);
     struct bench_bare *bare = open_bare(match, request);
     unsigned events = match->fleet.by_project ? count : count / match->fleet.count;
     bool ok = bench_sender_open(&sender, &match->fleet) && bench_bare_run(bare, 2000) &&

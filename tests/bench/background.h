@@ -14,7 +14,11 @@ struct bench_bare_config {
     unsigned url_count;
     unsigned at_once;
     const bb_request *request; /* its headers and body */
+    const char *ca_file;       /* NULL: no TLS */
 };
+
+/* What the library would send to a webhook of the type. */
+bb_request *bench_bare_request(bb_type type);
 
 /* Posts `count` times; the seconds that took, negative when one failed. */
 struct bench_bare *bench_bare_open(const struct bench_bare_config *config);

@@ -63,9 +63,9 @@ static int on_timer(CURLM *multi, long timeout_ms, void *user) {
     return 0;
 }
 
-static CURL *new_easy(struct bench_bare *bare, const bb_request *request) {
+static CURL *new_easy(struct bench_bare *bare, const struct bench_bare_config *config) {
     size_t length;
-    const char *body = bb_request_body(request, BB_REAL, &length);
+    const char *body = bb_request_body(config->request, BB_REAL, &length);
     CURL *easy = curl_easy_init();
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, bare->headers);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
@@ -76,6 +76,10 @@ static CURL *new_easy(struct bench_bare *bare, const bb_request *request) {
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, bare);
+    if (config->ca_file) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* else the bundle is read each time */
+    }
     return easy;
 }
 
@@ -107,7 +111,7 @@ struct bench_bare *bench_bare_open(const struct bench_bare_config *config) {
         curl_url_set(bare->urls[i], CURLUPART_URL, config->urls[i], 0);
     }
     for (unsigned i = 0; i < config->at_once; i++)
-        bare->easies[i] = new_easy(bare, config->request);
+        bare->easies[i] = new_easy(bare, config);
     return bare;
 }
 
@@ -165,6 +169,23 @@ static void turn(struct bench_bare *bare) {
         bare->due_s = 0;
         curl_multi_socket_action(bare->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     }
+}
+
+bb_request *bench_bare_request(bb_type type) {
+    struct bench_sample sample;
+    bb_options options = BB_OPTIONS_INIT;
+    bb_webhook hook = BB_WEBHOOK_INIT;
+    bb_request *request = NULL;
+    options.insecure_allow_http = options.insecure_allow_private_addresses = 1;
+    hook.name = "bench";
+    hook.type = type;
+    hook.url = "http://127.0.0.1/services/T0/B0/bench";
+    hook.activities = BB_ACTIVITY_ALL;
+    hook.allow_any_host = 1;
+    bench_sample_init(&sample);
+    bench_sample_next(&sample, 1);
+    bb_webhook_prepare(&options, &hook, &sample.event, NULL, &request, NULL);
+    return request;
 }
 
 bool bench_bare_run(struct bench_bare *bare, unsigned count) {

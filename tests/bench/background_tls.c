@@ -66,6 +66,42 @@ static bool connect_all(bb_dispatcher *dispatcher, server *receiver, double *cpu
     return ok && server_connections(receiver) == CONNECTIONS;
 }
 
+/* The same connections by a bare multi handle, with a body of the same kind. */
+static bool connect_bare(server *receiver, const char *bundle, double *cpu_ms) {
+    static char text[CONNECTIONS][64];
+    const char *urls[CONNECTIONS];
+    for (unsigned i = 0; i < CONNECTIONS; i++) {
+        snprintf(text[i], sizeof text[i], "https://127.0.0.1:%d/%u", server_port(receiver), i);
+        urls[i] = text[i];
+    }
+    bb_request *request = bench_bare_request(BB_CUSTOM);
+    struct bench_bare *bare = bench_bare_open(&(struct bench_bare_config){.urls = urls,
+                                                                          .url_count = CONNECTIONS,
+                                                                          .at_once = CONNECTIONS,
+                                                                          .request = request,
+                                                                          .ca_file = bundle});
+    double cpu = bench_cpu_s();
+    bool ok = bench_bare_run(bare, CONNECTIONS);
+    *cpu_ms = (bench_cpu_s() - cpu) * 1e3 / CONNECTIONS;
+    bench_bare_close(bare);
+    bb_request_free(request);
+    return ok && server_connections(receiver) == CONNECTIONS;
+}
+
+static bool run_bare(double *cpu_ms) {
+    char bundle[] = "/tmp/bench_bundle_XXXXXX";
+    server *receiver =
+        server_start(&(server_options){.tls_names = "IP:127.0.0.1", .own_process = 1});
+    const server_step yes = {.status = 200, .body = "{\"code\":0}"};
+    int fd = mkstemp(bundle);
+    server_on(receiver, NULL, &yes, 1);
+    bool ok = fd >= 0 && make_bundle(bundle, server_ca_file(receiver)) &&
+              connect_bare(receiver, bundle, cpu_ms);
+    server_stop(receiver);
+    remove(bundle);
+    return ok;
+}
+
 static bool run_once(double *cpu_ms, double *bytes) {
     char bundle[] = "/tmp/bench_bundle_XXXXXX";
     server *receiver =
@@ -91,12 +127,16 @@ static bool run_once(double *cpu_ms, double *bytes) {
 }
 
 bool bench_tls(unsigned rounds) {
-    double cpu_ms[BENCH_MAX_ROUNDS], bytes[BENCH_MAX_ROUNDS];
-    for (unsigned i = 0; i < rounds; i++)
-        if (!run_once(&cpu_ms[i], &bytes[i]))
+    double cpu_ms[BENCH_MAX_ROUNDS], bytes[BENCH_MAX_ROUNDS], bare_ms[BENCH_MAX_ROUNDS],
+        ratios[BENCH_MAX_ROUNDS];
+    for (unsigned i = 0; i < rounds; i++) {
+        if (!run_bare(&bare_ms[i]) || !run_once(&cpu_ms[i], &bytes[i]))
             return false;
+        ratios[i] = cpu_ms[i] / bare_ms[i];
+    }
     printf("1,000 new TLS connections, each request answered\n    %.2f ms CPU each (at most 1.5), "
-           "%.1f KiB each when idle (at most 64)\n\n",
-           bench_median(cpu_ms, rounds), bench_median(bytes, rounds) / 1024);
+           "%.1f KiB each when idle (at most 64)\n    a bare multi handle %.2f ms: ratio %.2f\n\n",
+           bench_median(cpu_ms, rounds), bench_median(bytes, rounds) / 1024,
+           bench_median(bare_ms, rounds), bench_median(ratios, rounds));
     return true;
 }

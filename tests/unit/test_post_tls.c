@@ -62,6 +62,20 @@ static void an_expired_certificate_is_refused(void **state) {
     server_stop(receiver);
 }
 
+/* The operator's mistake, not the receiver's: told so, and nothing is sent. */
+static void a_bundle_that_cannot_be_read_trusts_nobody(void **state) {
+    world *w = *state;
+    server *receiver = server_start(&(server_options){.tls_names = "IP:127.0.0.1"});
+    bb_options options = posting_options();
+    options.ca_file = "/nonexistent/bundle.pem";
+    posting_use(w, &options);
+    posting_add(w->dispatcher, BB_SLACK, "hook", server_url(receiver, "/hook"));
+    const bb_attempt_report *row = post_in_vain(w, BB_RETRY);
+    assert_non_null(strstr(row->outcome->text, "(ca_file) could not be read"));
+    assert_int_equal(server_requests(receiver), 0);
+    server_stop(receiver);
+}
+
 static void a_receiver_that_speaks_no_tls_is_a_retry(void **state) {
     world *w = *state;
     server *plain = server_start(NULL);
@@ -242,6 +256,7 @@ int main(void) {
         WITH_NAMES(a_self_signed_certificate_is_refused),
         WITH_NAMES(a_certificate_for_another_host_is_refused),
         WITH_NAMES(an_expired_certificate_is_refused),
+        WITH_NAMES(a_bundle_that_cannot_be_read_trusts_nobody),
         WITH_NAMES(a_receiver_that_speaks_no_tls_is_a_retry),
         WITH_NAMES(a_receiver_that_closes_before_tls_is_a_retry),
         WITH_NAMES(a_handshake_that_hangs_is_a_retry_at_the_connect_limit),

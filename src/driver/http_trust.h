@@ -1,0 +1,24 @@
+/*
+ * The authorities whose certificates are trusted: a bundle that is read once for all connections
+ * of a dispatcher. Each of libcurl's multi handles would read it for itself otherwise, which takes
+ * a hundred connections' time and most of a megabyte. It is read again after a day, as libcurl
+ * does, so that a new bundle is noticed. Any thread.
+ */
+#ifndef BB_DRIVER_HTTP_TRUST_H
+#define BB_DRIVER_HTTP_TRUST_H
+
+#include <stdbool.h>
+
+#include "base/mem.h"
+
+struct bb_http_trust;
+
+/* `bundle` (PEM) outlives it; NULL: the one that libcurl names. Nothing is read before the first
+ * connection. NULL when out of memory. */
+struct bb_http_trust *bb_http_trust_new(const bb_allocator *mem, const char *bundle);
+void bb_http_trust_free(struct bb_http_trust *trust); /* NULL is fine */
+
+/* What an easy handle (a CURL *) will trust; `trust` outlives its connections. */
+bool bb_http_trust_set(struct bb_http_trust *trust, void *easy);
+
+#endif
