@@ -34,6 +34,7 @@ need_for_library() {
     need libutf8proc-dev pkg-config --exists libutf8proc
     need libc-ares-dev pkg-config --exists 'libcares >= 1.18.0'
     need uthash-dev has_header uthash.h
+    need libsqlite3-dev pkg-config --exists 'sqlite3 >= 3.38.0'
     need ca-certificates has_certificates
 }
 

@@ -92,8 +92,10 @@ typedef struct bb_background_options {
     uint32_t disable_after_s;     /* without any success; 0: five days */
     bb_when_full when_full;
     bb_resolver_kind resolver;
-    int no_jitter; /* not 0: delays exactly as they stand, not +-20 % */
-    int reserved;  /* zero */
+    int no_jitter;            /* not 0: delays exactly as they stand, not +-20 % */
+    int reserved;             /* zero */
+    struct bb_outbox *outbox; /* where deliveries wait; it outlives the dispatcher, and works for
+                                 one at a time. NULL: in memory */
 } bb_background_options;
 #define BB_BACKGROUND_OPTIONS_INIT BB_INIT_STRUCT(bb_background_options)
 
@@ -103,6 +105,8 @@ typedef struct bb_enqueue_options {
     size_t struct_size;
     uint32_t delay_ms; /* the first attempt is not made before */
     int reserved;      /* zero */
+    const char *key; /* while an event with the same key waits in the outbox, this one is not taken
+                        (and that is no error). Needs an outbox that keeps events. NULL: none */
 } bb_enqueue_options;
 #define BB_ENQUEUE_OPTIONS_INIT BB_INIT_STRUCT(bb_enqueue_options)
 
@@ -114,6 +118,22 @@ typedef struct bb_enqueue_options {
 BB_API int bb_webhook_enqueue(struct bb_dispatcher *dispatcher, const bb_event *event,
                               const bb_enqueue_options *options, size_t *deliveries,
                               bb_error *error);
+
+/* The same within a transaction of the host's, on its own open connection to the database in which
+ * the outbox is: a rollback takes the event back, a commit lets it be sent. What `connection` is
+ * depends on the outbox, whose header has a function with the right type: prefer that one.
+ * Also BB_ERR_OUTBOX, BB_ERR_ARGUMENT where the outbox is in memory. */
+BB_API int bb_webhook_enqueue_on(struct bb_dispatcher *dispatcher, void *connection,
+                                 const bb_event *event, const bb_enqueue_options *options,
+                                 size_t *deliveries, bb_error *error);
+
+/* Tells the dispatcher that a transaction with enqueued events was committed. Without it they are
+ * noticed a little later. Any thread. BB_ERR_FORKED. */
+BB_API int bb_dispatcher_wake(struct bb_dispatcher *dispatcher, bb_error *error);
+
+/* An outbox that keeps what waits: bb_webhook_sqlite.h. Not while a dispatcher works with it. */
+typedef struct bb_outbox bb_outbox;
+BB_API void bb_outbox_free(bb_outbox *outbox); /* NULL is fine */
 
 /* -------------------------------------------------------------- driving -- */
 

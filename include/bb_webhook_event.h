@@ -45,7 +45,8 @@ typedef enum bb_code {
     BB_ERR_FULL = -11,     /* the outbox has no room; nothing was taken */
     BB_ERR_BUSY = -12,     /* from a callback, or another thread drives or stops */
     BB_ERR_TIMEOUT = -13,  /* the time was over before the work was */
-    BB_ERR_FORKED = -14    /* a child of fork() used its parent's dispatcher */
+    BB_ERR_FORKED = -14,   /* a child of fork() used its parent's dispatcher */
+    BB_ERR_OUTBOX = -15    /* the outbox's database could not be read or written */
 } bb_code;
 
 typedef struct bb_error {

@@ -47,7 +47,28 @@ static void count_drop(void *user, void *owner) {
     atomic_fetch_add(&d->dropped, 1);
 }
 
-static bool open_store(struct bb_dispatcher *d) {
+static void log_trouble(void *user, const char *text) {
+    struct bb_dispatcher *d = user;
+    bb_settings_log(&d->settings, BB_ERROR, text);
+}
+
+/* An outbox is a store that its host made. */
+static int attach_outbox(struct bb_dispatcher *d, bb_error *error) {
+    struct bb_store *store = (struct bb_store *)d->settings.background.outbox;
+    struct bb_moment now = bb_dispatcher_moment(d);
+    struct bb_store_host host = {
+        .wall_offset_ms = now.wall_ms - now.ticks_ms, .trouble = log_trouble, .user = d};
+    if (store->vtable->version != BB_STORE_VERSION)
+        return bb_fail(error, BB_ERR_ARGUMENT,
+                       "background options: outbox is of another version of this library");
+    int code = store->vtable->attach(store, &host);
+    if (code)
+        return bb_fail(error, code, "background options: outbox works for another dispatcher");
+    d->store = store;
+    return BB_OK;
+}
+
+static int open_memory(struct bb_dispatcher *d, bb_error *error) {
     const bb_background_options *background = &d->settings.background;
     struct bb_store_memory_config config = {
         .mem = &d->settings.mem,
@@ -58,7 +79,14 @@ static bool open_store(struct bb_dispatcher *d) {
         .dropped_user = d,
     };
     d->store = bb_store_memory_new(&config);
-    return d->store != NULL;
+    return d->store ? BB_OK : bb_fail_memory(error);
+}
+
+static void close_store(struct bb_dispatcher *d) {
+    if (d->store && d->settings.background.outbox)
+        d->store->vtable->detach(d->store);
+    else if (d->store)
+        d->store->vtable->free(d->store);
 }
 
 static void set_rules(struct bb_dispatcher *d) {
@@ -87,19 +115,22 @@ static void move_standing(void *user, struct bb_hook *old, struct bb_hook *hook)
     bb_standing_move(user, old, hook);
 }
 
-static bool build(struct bb_dispatcher *d) {
-    if (!keep_options(d) || !make_id_prefix(d) || !open_store(d))
-        return false;
+static int build(struct bb_dispatcher *d, bb_error *error) {
+    if (!keep_options(d) || !make_id_prefix(d))
+        return bb_fail_memory(error);
+    int code = d->settings.background.outbox ? attach_outbox(d, error) : open_memory(d, error);
+    if (code)
+        return code;
+    set_rules(d);
     d->trust = bb_http_trust_new(&d->settings.mem, d->settings.options.ca_file);
     if (!d->trust)
-        return false;
+        return bb_fail_memory(error);
     struct bb_http_config config = bb_dispatcher_http(d);
-    set_rules(d);
     d->http = bb_http_new(&config);
     d->registry = bb_registry_new(&d->settings.mem);
     if (d->registry)
         bb_registry_watch(d->registry, move_standing, d);
-    return d->http && d->registry;
+    return d->http && d->registry ? BB_OK : bb_fail_memory(error);
 }
 
 static void init_locks(struct bb_dispatcher *d) {
@@ -139,9 +170,10 @@ int bb_dispatcher_new(const bb_options *options, bb_dispatcher **dispatcher, bb_
     d->forks = bb_process_forks();
     bb_arena_init(&d->arena, &d->settings.mem);
     init_locks(d);
-    if (!build(d)) {
+    code = build(d, error);
+    if (code) {
         bb_dispatcher_free(d);
-        return bb_fail_memory(error);
+        return code;
     }
     *dispatcher = d;
     return BB_OK;
@@ -159,8 +191,7 @@ int bb_dispatcher_free(bb_dispatcher *d) {
     while (d->standings)
         bb_standing_detach(d, d->standings);
     bb_registry_free(d->registry);
-    if (d->store)
-        d->store->vtable->free(d->store);
+    close_store(d);
     destroy_locks(d);
     bb_arena_free(&d->arena);
     bb_mem_free(&mem, d);
@@ -172,6 +203,17 @@ int bb_dispatcher_free(bb_dispatcher *d) {
 
 typedef int registry_change(struct bb_registry *registry, struct bb_hook *hook, bb_error *error);
 
+/* What waits in an outbox for a webhook that has been added is found by its queue. */
+static int open_queue(bb_dispatcher *d, struct bb_hook *hook, bb_error *error) {
+    pthread_mutex_lock(&d->lock);
+    bool is_open = bb_standing_with_queue(d, hook) || hook->is_gone;
+    pthread_mutex_unlock(&d->lock);
+    if (is_open)
+        return BB_OK;
+    bb_registry_remove(d->registry, hook->webhook.id, NULL);
+    return bb_fail_memory(error);
+}
+
 static int change(bb_dispatcher *d, const bb_webhook *webhook, registry_change *apply,
                   bb_error *error) {
     struct bb_hook *hook;
@@ -181,11 +223,14 @@ static int change(bb_dispatcher *d, const bb_webhook *webhook, registry_change *
     code = bb_hook_new(&d->settings.mem, &d->settings.policy, webhook, &hook, error);
     if (code)
         return code;
+    bb_hook_retain(hook); /* once it is in the registry, another thread may remove it */
     code = apply(d->registry, hook, error);
     if (code)
         bb_hook_release(hook);
-    else
-        bb_alarm_ring(&d->alarm);
+    else if (d->store->vtable->keeps_rows)
+        code = open_queue(d, hook, error);
+    bb_hook_release(hook);
+    bb_alarm_ring(&d->alarm);
     return code;
 }
 

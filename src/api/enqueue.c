@@ -15,6 +15,7 @@ struct entry {
     struct bb_put *puts;
     struct bb_standing **standings; /* of the puts */
     size_t count;
+    const struct bb_put_place *place; /* NULL: as the store likes */
 };
 
 static int read_event(struct entry *entry, const bb_event *event, bb_error *error) {
@@ -95,8 +96,8 @@ static int put(struct entry *entry, uint32_t delay_ms, bb_error *error) {
     int64_t now_ms = bb_dispatcher_ticks(d);
     int code = find_queues(entry);
     if (code == BB_OK)
-        code = d->store->vtable->put(d->store, entry->parcel, entry->puts, entry->count, now_ms,
-                                     now_ms + delay_ms);
+        code = d->store->vtable->put(d->store, entry->place, entry->parcel, entry->puts,
+                                     entry->count, now_ms, now_ms + delay_ms, error);
     leave_queues(entry, code == BB_OK);
     if (code == BB_ERR_FULL) {
         atomic_fetch_add(&d->refused, 1);
@@ -128,8 +129,8 @@ static int enqueue(struct entry *entry, const bb_event *event, uint32_t delay_ms
     return code;
 }
 
-int bb_webhook_enqueue(bb_dispatcher *dispatcher, const bb_event *event,
-                       const bb_enqueue_options *options, size_t *deliveries, bb_error *error) {
+static int enqueue_at(bb_dispatcher *dispatcher, void *connection, const bb_event *event,
+                      const bb_enqueue_options *options, size_t *deliveries, bb_error *error) {
     bb_enqueue_options own = BB_ENQUEUE_OPTIONS_INIT;
     if (deliveries)
         *deliveries = 0;
@@ -138,7 +139,8 @@ int bb_webhook_enqueue(bb_dispatcher *dispatcher, const bb_event *event,
         code = bb_struct_read(&own, sizeof own, options, "enqueue options", error);
     if (code)
         return code;
-    struct entry entry = {.dispatcher = dispatcher};
+    struct bb_put_place place = {.connection = connection, .key = own.key};
+    struct entry entry = {.dispatcher = dispatcher, .place = connection || own.key ? &place : NULL};
     bb_arena_init(&entry.arena, &dispatcher->settings.mem);
     code = enqueue(&entry, event, own.delay_ms, error);
     if (code == BB_OK && deliveries)
@@ -147,4 +149,32 @@ int bb_webhook_enqueue(bb_dispatcher *dispatcher, const bb_event *event,
     bb_hooks_free(&entry.hooks);
     bb_arena_free(&entry.arena);
     return code;
+}
+
+int bb_webhook_enqueue(bb_dispatcher *dispatcher, const bb_event *event,
+                       const bb_enqueue_options *options, size_t *deliveries, bb_error *error) {
+    return enqueue_at(dispatcher, NULL, event, options, deliveries, error);
+}
+
+int bb_webhook_enqueue_on(bb_dispatcher *dispatcher, void *connection, const bb_event *event,
+                          const bb_enqueue_options *options, size_t *deliveries, bb_error *error) {
+    if (!connection)
+        return bb_fail(error, BB_ERR_ARGUMENT, "connection is NULL");
+    return enqueue_at(dispatcher, connection, event, options, deliveries, error);
+}
+
+int bb_dispatcher_wake(bb_dispatcher *dispatcher, bb_error *error) {
+    int code = bb_dispatcher_check(dispatcher, error);
+    if (code == BB_OK) {
+        if (dispatcher->store->vtable->look_again)
+            dispatcher->store->vtable->look_again(dispatcher->store);
+        bb_alarm_ring(&dispatcher->alarm);
+    }
+    return code;
+}
+
+void bb_outbox_free(bb_outbox *outbox) {
+    struct bb_store *store = (struct bb_store *)outbox; /* that is what an outbox is */
+    if (store)
+        store->vtable->free(store);
 }

@@ -153,7 +153,8 @@ static enum bb_due claim_due(struct bb_scheduler *s, struct bb_lane *lane, int64
 static enum bb_due empty_removed(struct bb_scheduler *s, struct bb_lane *lane,
                                  struct bb_delivery **delivery) {
     const struct bb_store_vtable *store = s->store->vtable;
-    *delivery = store->claim_older(s->store, lane->queue, INT64_MAX);
+    if (!store->keeps_rows)
+        *delivery = store->claim_older(s->store, lane->queue, INT64_MAX);
     if (*delivery) {
         give(s, lane, 0);
         store->wake(s->store, lane->queue); /* for the others, due or not, and to be closed */

@@ -16,9 +16,24 @@
 #include "delivery/retry.h"
 #include "event/parcel.h"
 
-/* A webhook's deliveries. The store allocates it; `owner` is the caller's. */
+/* A webhook's deliveries. The store allocates it; `owner` is the caller's, `kept` the store's. */
 struct bb_queue {
     void *owner;
+    void *kept;
+};
+
+enum bb_settlement { BB_SETTLED = 1, BB_SETTLED_RETRY, BB_SETTLED_RELEASE };
+
+/* A claim as a store that keeps its rows elsewhere knows it. */
+struct bb_claim {
+    int64_t number; /* of the row */
+    int64_t event;
+    int64_t order_key;
+    int64_t lease; /* whoever settles must still have it */
+    int64_t leased_until_ms;
+    int64_t due_ms;           /* of a retry that was settled and not written yet */
+    enum bb_settlement how;   /* the same */
+    struct bb_delivery *next; /* of those */
 };
 
 /* A row that has been claimed: the caller's until it is settled. */
@@ -26,11 +41,18 @@ struct bb_delivery {
     struct bb_parcel *parcel; /* lives as long as the row */
     struct bb_queue *queue;
     struct bb_retry_history history; /* kept when it is settled to be retried or released */
+    struct bb_claim claim;           /* the store's own */
 };
 
 struct bb_put {
     struct bb_queue *queue;
     uint64_t order_key; /* deliveries of one queue with the same one stay in order; 0: none */
+};
+
+/* The host's. */
+struct bb_put_place {
+    void *connection; /* NULL: the store's own */
+    const char *key;  /* a second event with the same one is not taken; NULL: none */
 };
 
 struct bb_store_counts {
@@ -39,11 +61,29 @@ struct bb_store_counts {
     uint64_t bytes; /* of the events and rows of both */
 };
 
-enum bb_settlement { BB_SETTLED = 1, BB_SETTLED_RETRY };
-
 struct bb_store; /* each kind's own, its first member the vtable */
 
+/* Changes with this file: a store of another version is refused. */
+enum { BB_STORE_VERSION = 1 };
+
+/* What a store needs of the dispatcher that it works for. */
+struct bb_store_host {
+    int64_t wall_offset_ms; /* to be added to times, which gives milliseconds since 1970 */
+    void (*trouble)(void *user, const char *text); /* told, and tried again later */
+    void *user;
+};
+
 struct bb_store_vtable {
+    unsigned version;
+    bool keeps_rows; /* they outlive queue and process: an opened queue may have some already, and
+                        closing it leaves them where they are */
+
+    /* Begins, and ends, the work for a dispatcher; NULL where `keeps_rows` is false. BB_ERR_BUSY:
+     * it works for another one. After `detach` its queues are closed, and what was claimed is
+     * anybody's again. */
+    int (*attach)(struct bb_store *store, const struct bb_store_host *host);
+    void (*detach)(struct bb_store *store);
+
     void (*free)(struct bb_store *store);
 
     /* A queue for the webhook, NULL when out of memory. Closing it frees what waits in it; nothing
@@ -53,9 +93,11 @@ struct bb_store_vtable {
 
     /* Adds a delivery of `parcel` (retained, not consumed) to each of the queues, due at `due_ms`,
      * all or none. BB_ERR_FULL when the store's limits leave no room, BB_ERR_NO_MEMORY. May block
-     * where the store writes to a disk. */
-    int (*put)(struct bb_store *store, struct bb_parcel *parcel, const struct bb_put *puts,
-               size_t count, int64_t now_ms, int64_t due_ms);
+     * where the store writes to a disk. `place` is NULL, or says where else than on its own
+     * connection a store that keeps rows writes: in the host's transaction. */
+    int (*put)(struct bb_store *store, const struct bb_put_place *place, struct bb_parcel *parcel,
+               const struct bb_put *puts, size_t count, int64_t now_ms, int64_t due_ms,
+               bb_error *error);
 
     /* A queue with something due, which is the caller's until it gives it back; NULL: there is
      * none. It may turn out to have nothing to claim. */
@@ -81,8 +123,11 @@ struct bb_store_vtable {
     void (*settle)(struct bb_store *store, struct bb_delivery *delivery, enum bb_settlement how,
                    int64_t due_ms);
 
-    /* When `take` will have something: a time not later than now: at once; INT64_MAX: not before
-     * something is put. */
+    /* Something was written past the store: `take` looks for it at once. NULL: never happens. */
+    void (*look_again)(struct bb_store *store);
+
+    /* When `take` may have something: a time not later than now: at once; INT64_MAX: not before
+     * something is put. A store that others work on as well names the time to look again. */
     int64_t (*next_ms)(struct bb_store *store, int64_t now_ms);
 
     /* When the oldest waiting delivery of the queue was enqueued; INT64_MAX: none waits. */

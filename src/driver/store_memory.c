@@ -205,14 +205,14 @@ static bool make_room(struct memory *m, size_t count, uint64_t bytes) {
 }
 
 static bool add_row(struct memory *m, struct row *row, struct bb_parcel *parcel,
-                    const struct bb_put *put, int64_t now_ms, int64_t due) {
+                    const struct bb_put *put, uint64_t sequence, int64_t now_ms, int64_t due) {
     struct queue *q = (struct queue *)put->queue;
     memset(row, 0, sizeof *row);
     row->face.parcel = bb_parcel_retain(parcel);
     row->face.queue = put->queue;
     row->face.history.enqueued_ms = now_ms;
     row->due_ms = due;
-    row->sequence = m->next_sequence++;
+    row->sequence = sequence;
     if (!bb_rows_add(&q->rows, row, put->order_key)) {
         bb_parcel_release(parcel);
         return false;
@@ -240,7 +240,7 @@ static int add_rows(struct memory *m, struct row **rows, struct bb_parcel *parce
                     const struct bb_put *puts, size_t count, int64_t now_ms, int64_t due) {
     for (size_t i = 0; i < count; i++) {
         struct row *next = (*rows)->next;
-        if (!add_row(m, *rows, parcel, &puts[i], now_ms, due)) {
+        if (!add_row(m, *rows, parcel, &puts[i], m->next_sequence++, now_ms, due)) {
             (*rows)->next = next;
             take_back(m, i);
             return BB_ERR_NO_MEMORY;
@@ -250,9 +250,12 @@ static int add_rows(struct memory *m, struct row **rows, struct bb_parcel *parce
     return BB_OK;
 }
 
-static int memory_put(struct bb_store *store, struct bb_parcel *parcel, const struct bb_put *puts,
-                      size_t count, int64_t now_ms, int64_t due) {
+static int memory_put(struct bb_store *store, const struct bb_put_place *place,
+                      struct bb_parcel *parcel, const struct bb_put *puts, size_t count,
+                      int64_t now_ms, int64_t due, bb_error *error) {
     struct memory *m = (struct memory *)store;
+    if (place)
+        return bb_fail(error, BB_ERR_ARGUMENT, "the dispatcher has no outbox that keeps events");
     struct row *rows = make_rows(m, count);
     if (!rows)
         return count ? BB_ERR_NO_MEMORY : BB_OK;
@@ -263,6 +266,34 @@ static int memory_put(struct bb_store *store, struct bb_parcel *parcel, const st
     unlock(m);
     free_rows(m, rows);
     return code;
+}
+
+bool bb_store_memory_add(struct bb_store *store, struct bb_queue *queue,
+                         const struct bb_delivery *like, int64_t due) {
+    struct memory *m = (struct memory *)store;
+    const struct bb_put put = {.queue = queue};
+    struct row *row = make_rows(m, 1);
+    if (!row)
+        return false;
+    lock(store);
+    bool is_added = add_row(m, row, like->parcel, &put, (uint64_t)like->claim.number,
+                            like->history.enqueued_ms, due);
+    if (is_added) {
+        row->face.history = like->history;
+        row->face.claim = like->claim;
+    }
+    unlock(m);
+    if (!is_added)
+        free_rows(m, row);
+    return is_added;
+}
+
+void bb_store_memory_each(struct bb_store *store,
+                          void (*visit)(void *user, struct bb_delivery *delivery), void *user) {
+    struct memory *m = lock(store);
+    for (struct row *row = m->ages; row; row = row->newer)
+        visit(user, &row->face);
+    unlock(m);
 }
 
 /* ---- take, claim, settle, give ---- */
@@ -395,6 +426,7 @@ static struct bb_store_counts memory_counts(struct bb_store *store) {
 }
 
 static const struct bb_store_vtable vtable = {
+    .version = BB_STORE_VERSION,
     .free = memory_free,
     .open = memory_open,
     .close = memory_close,

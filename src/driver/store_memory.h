@@ -19,4 +19,13 @@ struct bb_store_memory_config {
 /* NULL when out of memory. `config` is copied. */
 struct bb_store *bb_store_memory_new(const struct bb_store_memory_config *config);
 
+/* For a store that keeps its rows elsewhere and has those in memory that may be sent now: adds one
+ * of `queue` with a history and a claim, whatever the limits. `like->parcel` is retained. */
+bool bb_store_memory_add(struct bb_store *store, struct bb_queue *queue,
+                         const struct bb_delivery *like, int64_t due_ms);
+
+/* Calls `visit` with each row, claimed or not. */
+void bb_store_memory_each(struct bb_store *store,
+                          void (*visit)(void *user, struct bb_delivery *delivery), void *user);
+
 #endif

@@ -57,6 +57,19 @@ static void place(struct rows *rows, struct row *row) {
     }
 }
 
+/* Nearly always the youngest of all. */
+static void add_by_age(struct rows *rows, struct row *row) {
+    struct row *at = NULL, *last = rows->ages ? rows->ages->elder : NULL;
+    while (last && last->face.history.enqueued_ms > row->face.history.enqueued_ms) {
+        at = last;
+        last = last == rows->ages ? NULL : last->elder;
+    }
+    if (at)
+        DL_PREPEND_ELEM2(rows->ages, at, row, elder, younger);
+    else
+        DL_APPEND2(rows->ages, row, elder, younger);
+}
+
 bool bb_rows_add(struct rows *rows, struct row *row, uint64_t order_key) {
     struct chain *chain = order_key ? find_chain(rows, order_key) : NULL;
     if (chain) {
@@ -68,7 +81,7 @@ bool bb_rows_add(struct rows *rows, struct row *row, uint64_t order_key) {
     } else {
         place(rows, row);
     }
-    DL_APPEND2(rows->ages, row, elder, younger);
+    add_by_age(rows, row);
     rows->waiting++;
     return true;
 }

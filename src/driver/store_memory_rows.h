@@ -1,7 +1,8 @@
 /*
  * The rows of one queue in memory. A row is in one of these: `fresh`, a list in which none is due
  * before the one ahead of it; `later`, a heap, for whatever is due out of that order; the waiting
- * list of its chain; or claimed. All of them, claimed ones too, are in `ages`, as they were put.
+ * list of its chain; or claimed. All of them, claimed ones too, are in `ages`, the
+ * oldest first.
  */
 #ifndef BB_DRIVER_STORE_MEMORY_ROWS_H
 #define BB_DRIVER_STORE_MEMORY_ROWS_H

@@ -63,6 +63,7 @@ static const struct name codes[] = {
     {BB_ERR_BUSY, "BB_ERR_BUSY"},
     {BB_ERR_TIMEOUT, "BB_ERR_TIMEOUT"},
     {BB_ERR_FORKED, "BB_ERR_FORKED"},
+    {BB_ERR_OUTBOX, "BB_ERR_OUTBOX"},
     {0, NULL},
 };
 

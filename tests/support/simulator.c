@@ -131,8 +131,9 @@ static void put_one(sim_hook *hook) {
     assert_true(parcel && world.record_count < RECORDS);
     world.records[world.record_count++] =
         (sim_record){.hook = hook, .put_ms = world.now_ms, .first_ms = -1, .end_ms = -1};
-    assert_int_equal(
-        world.store->vtable->put(world.store, parcel, &put, 1, world.now_ms, world.now_ms), BB_OK);
+    assert_int_equal(world.store->vtable->put(world.store, NULL, parcel, &put, 1, world.now_ms,
+                                              world.now_ms, NULL),
+                     BB_OK);
     bb_parcel_release(parcel);
 }
 

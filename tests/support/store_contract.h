@@ -13,6 +13,7 @@
 typedef struct store_factory {
     struct bb_store *(*open)(uint64_t max_deliveries, uint64_t max_bytes);
     void (*close)(struct bb_store *store);
+    bool has_no_limits; /* but those of its disk */
 } store_factory;
 
 /* Runs every case. Returns how many failed. */
@@ -39,6 +40,8 @@ void store_must_put(size_t queue, const char *id, uint64_t order_key, int64_t no
 /* Takes a queue, which must be this one; or none, and then `next_ms` says later than now. */
 void store_must_take(size_t queue, int64_t now_ms);
 void store_must_not_take(int64_t now_ms);
+/* `next_ms` says so; a store that others work on as well may ask to be looked at before. */
+void store_must_wait_until(int64_t now_ms, int64_t due_ms);
 void store_give(size_t queue, int64_t not_before_ms);
 
 /* Of a taken queue: must be the delivery of this event; or NULL. */
@@ -57,6 +60,7 @@ void store_must_count(uint64_t waiting, uint64_t claimed);
 /* The cases of one queue, and of several. */
 int store_cases_run(void);
 int store_queue_cases_run(void);
+int store_bounded_cases_run(void);
 
 /* Around each of them; the small store takes 10 deliveries of a million bytes in all. */
 int store_case_begin(void **state);

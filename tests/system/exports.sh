@@ -1,17 +1,25 @@
 #!/bin/sh
-# The shared library exports what src/exports.txt lists and nothing else, and the header
-# declares exactly that. BB_LIBRARY is the path of the shared library.
+# Each shared library exports what its list in src/ says and nothing else, and its headers
+# declare exactly that. BB_LIBRARY and BB_LIBRARY_SQLITE are the paths of the libraries.
 set -eu
 export LC_ALL=C
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-nm -D --defined-only "$BB_LIBRARY" | awk '{ print $NF }' | sort >"$work/exported"
-# One declaration may span lines: join them all, then cut at each BB_API.
-cat "$root"/include/*.h | grep -v "^#" | tr '\n' ' ' | sed 's/BB_API/\n&/g' |
-    sed -n 's/^BB_API[^(;]*[ *]\(bb_[a-z0-9_]*\)(.*/\1/p' | sort >"$work/declared"
+# check LIST LIBRARY HEADER...
+check() {
+    list=$root/src/$1
+    nm -D --defined-only "$2" | awk '{ print $NF }' | sort >"$work/exported"
+    shift 2
+    # One declaration may span lines: join them all, then cut at each BB_API.
+    cat "$@" | grep -v "^#" | tr '\n' ' ' | sed 's/BB_API/\n&/g' |
+        sed -n 's/^BB_API[^(;]*[ *]\(bb_[a-z0-9_]*\)(.*/\1/p' | sort >"$work/declared"
+    diff -u "$list" "$work/exported"
+    diff -u "$list" "$work/declared"
+    echo "$(wc -l <"$work/exported") exported symbols, as listed and as declared"
+}
 
-diff -u "$root/src/exports.txt" "$work/exported"
-diff -u "$root/src/exports.txt" "$work/declared"
-echo "$(wc -l <"$work/exported") exported symbols, as listed and as declared"
+cd "$root/include"
+check exports.txt "$BB_LIBRARY" bb_webhook.h bb_webhook_background.h bb_webhook_event.h
+check exports_sqlite.txt "$BB_LIBRARY_SQLITE" bb_webhook_sqlite.h

@@ -16,6 +16,7 @@ inits=$(cat "$root"/include/*.h |
     sed -n 's/^#define \(BB_[A-Z_]*_INIT\) BB_INIT_STRUCT(\([a-z_]*\))$/\1 \2/p')
 {
     echo '#include <bb_webhook.h>'
+    echo '#include <bb_webhook_sqlite.h>'
     echo 'int main(void) {'
     echo "$inits" | while read -r macro type; do
         echo "    $type a_$type = $macro;"

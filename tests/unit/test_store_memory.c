@@ -34,7 +34,7 @@ static void close_memory(struct bb_store *memory) {
     memory->vtable->free(memory);
 }
 
-static const store_factory factory = {open_memory, close_memory};
+static const store_factory factory = {open_memory, close_memory, false};
 
 static int begin_dropping(void **state) {
     *state = NULL;
@@ -95,9 +95,9 @@ static void nothing_is_dropped_for_what_finds_no_room_even_so(void **state) {
     for (size_t i = 0; i < 3; i++)
         puts[i] = (struct bb_put){.queue = store_queues[1]};
     struct bb_parcel *parcel = bb_parcel_retain(claimed[0]->parcel);
-    assert_int_equal(store->vtable->put(store, parcel, puts, 3, 1, 1), BB_ERR_FULL);
+    assert_int_equal(store->vtable->put(store, NULL, parcel, puts, 3, 1, 1, NULL), BB_ERR_FULL);
     store_must_count(2, 8);
-    assert_int_equal(store->vtable->put(store, parcel, puts, 2, 1, 1), BB_OK);
+    assert_int_equal(store->vtable->put(store, NULL, parcel, puts, 2, 1, 1, NULL), BB_OK);
     store_must_count(2, 8);
     assert_int_equal(drops[0], 2);
     bb_parcel_release(parcel);
@@ -116,7 +116,7 @@ static int put_large(size_t texts) {
     event.comment = texts > 2 ? large : NULL;
     struct bb_parcel *parcel = bb_parcel_new(alloc_library(), &event);
     struct bb_put put = {store_queues[0], 0};
-    int code = store->vtable->put(store, parcel, &put, 1, 1, 1);
+    int code = store->vtable->put(store, NULL, parcel, &put, 1, 1, 1, NULL);
     bb_parcel_release(parcel);
     return code;
 }
@@ -196,7 +196,7 @@ static void live_through(void *user) {
         puts[i] = (struct bb_put){.queue = queue, .order_key = i < 350 ? i : i % 10};
     for (int round = 0; queue && parcel && round < 2; round++) {
         struct bb_store_counts before = memory->vtable->counts(memory);
-        int code = memory->vtable->put(memory, parcel, puts, 400, 1, 1);
+        int code = memory->vtable->put(memory, NULL, parcel, puts, 400, 1, 1, NULL);
         struct bb_store_counts after = memory->vtable->counts(memory);
         assert_true(code == BB_OK || code == BB_ERR_NO_MEMORY);
         assert_int_equal(after.waiting - before.waiting, code == BB_OK ? 400 : 0);
@@ -222,9 +222,9 @@ static void the_store_shares_one_event_between_its_deliveries(void **state) {
     struct bb_put puts[STORE_QUEUES];
     for (size_t i = 0; i < STORE_QUEUES; i++)
         puts[i] = (struct bb_put){.queue = store_queues[i]};
-    assert_int_equal(store->vtable->put(store, parcel, puts, 1, 1, 1), BB_OK);
+    assert_int_equal(store->vtable->put(store, NULL, parcel, puts, 1, 1, 1, NULL), BB_OK);
     uint64_t one = store->vtable->counts(store).bytes;
-    assert_int_equal(store->vtable->put(store, parcel, puts + 1, 3, 1, 1), BB_OK);
+    assert_int_equal(store->vtable->put(store, NULL, parcel, puts + 1, 3, 1, 1, NULL), BB_OK);
     uint64_t row = one - parcel->size;
     assert_int_equal(store->vtable->counts(store).bytes, parcel->size + 4 * row);
     assert_int_equal(atomic_load(&parcel->references), 5);

@@ -1,0 +1,477 @@
+#include "driver/store_sqlite.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "base/buf.h"
+#include "driver/store_memory.h"
+#include "driver/store_sqlite_work.h"
+
+enum { MOST_JSON = 64 * 1024 * 1024 };
+
+static struct bb_sqlite *lock(struct bb_store *store) {
+    struct bb_sqlite *s = (struct bb_sqlite *)store;
+    pthread_mutex_lock(&s->lock);
+    return s;
+}
+
+static void unlock(struct bb_sqlite *s) {
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- queues ---- */
+
+static bool has_place(struct bb_sqlite *s, int64_t number) {
+    size_t count = s->numbers ? s->numbers : 64;
+    while (count <= (size_t)number)
+        count *= 2;
+    if (count == s->numbers)
+        return true;
+    struct bb_sqlite_queue **more =
+        bb_mem_resize(&s->config.mem, s->by_number, count * sizeof(void *));
+    if (!more)
+        return false;
+    memset(more + s->numbers, 0, (count - s->numbers) * sizeof(void *));
+    s->by_number = more;
+    s->numbers = count;
+    return true;
+}
+
+static struct bb_sqlite_queue *make_queue(struct bb_sqlite *s, int64_t number, const char *id,
+                                          void *owner) {
+    struct bb_sqlite_queue *q = bb_mem_zalloc(&s->config.mem, sizeof *q + strlen(id) + 1);
+    if (!q)
+        return NULL;
+    strcpy(q->id, id);
+    q->queue = s->memory->vtable->open(s->memory, "", owner);
+    if (!q->queue) {
+        bb_mem_free(&s->config.mem, q);
+        return NULL;
+    }
+    q->queue->kept = q;
+    q->number = number;
+    q->due_ms = INT64_MAX;
+    q->is_stale = s->has_news = true;
+    s->by_number[number] = q;
+    DL_APPEND2(s->queues, q, previous, next);
+    return q;
+}
+
+static struct bb_queue *sqlite_open(struct bb_store *store, const char *webhook_id, void *owner) {
+    struct bb_sqlite *s = lock(store);
+    int64_t number = bb_sqlite_number_of(s, webhook_id);
+    struct bb_sqlite_queue *q =
+        number >= 0 && has_place(s, number) ? make_queue(s, number, webhook_id, owner) : NULL;
+    unlock(s);
+    return q ? q->queue : NULL;
+}
+
+/* What is leased of it, and was not claimed, is given back. */
+static void release_waiting(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
+    struct bb_delivery *row;
+    while ((row = s->memory->vtable->claim_older(s->memory, q->queue, INT64_MAX)))
+        bb_sqlite_note_settled(s, row, BB_SETTLED_RELEASE, 0);
+}
+
+static void free_queue(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
+    q->due_ms = INT64_MAX;
+    bb_sqlite_time(s, q);
+    s->by_number[q->number] = NULL;
+    s->memory->vtable->close(s->memory, q->queue);
+    DL_DELETE2(s->queues, q, previous, next);
+    bb_mem_free(&s->config.mem, q);
+}
+
+static void sqlite_close(struct bb_store *store, struct bb_queue *queue) {
+    struct bb_sqlite *s = lock(store);
+    release_waiting(s, queue->kept);
+    bb_sqlite_pass(s, s->now_ms); /* its rows lie in the queue; if it fails, their leases run out */
+    bb_sqlite_forget_settled(s);
+    free_queue(s, queue->kept);
+    unlock(s);
+}
+
+/* ---- life ---- */
+
+static int sqlite_attach(struct bb_store *store, const struct bb_store_host *host) {
+    struct bb_sqlite *s = lock(store);
+    int code = s->is_attached ? BB_ERR_BUSY : BB_OK;
+    if (code == BB_OK) {
+        s->host = *host;
+        s->is_attached = s->has_news = true;
+    }
+    unlock(s);
+    return code;
+}
+
+static void sqlite_detach(struct bb_store *store) {
+    struct bb_sqlite *s = lock(store);
+    for (struct bb_sqlite_queue *q = s->queues; q; q = q->next)
+        release_waiting(s, q);
+    if (s->settled)
+        bb_sqlite_write_settled(s);
+    bb_sqlite_forget_settled(s);
+    while (s->queues)
+        free_queue(s, s->queues);
+    s->host = (struct bb_store_host){0};
+    s->is_attached = false;
+    unlock(s);
+}
+
+static void sqlite_free(struct bb_store *store) {
+    struct bb_sqlite *s = (struct bb_sqlite *)store;
+    bb_allocator mem = s->config.mem;
+    sqlite_detach(store);
+    bb_sqlite_db_close(&s->db);
+    if (s->memory)
+        s->memory->vtable->free(s->memory);
+    bb_arena_free(&s->scratch);
+    bb_mem_free(&mem, s->by_number);
+    pthread_mutex_destroy(&s->lock);
+    bb_mem_free(&mem, s);
+}
+
+/* ---- put ---- */
+
+/* One row, ready to be written: the event, and the webhooks that want it as "order_key length:id,"
+ * each. */
+struct put {
+    struct bb_arena arena;
+    struct bb_buf webhooks;
+    char *json;
+    int64_t enqueued_ms, due_ms;
+    const char *key;
+};
+
+static char *print_event(struct bb_arena *arena, const bb_event *event) {
+    size_t size = 2048, length = 0;
+    char *out = bb_arena_reserve(arena, size);
+    int code = out ? bb_event_print(event, out, size, &length, NULL) : BB_ERR_NO_MEMORY;
+    if (code == BB_ERR_TOO_LARGE) {
+        size = length + 1;
+        out = bb_arena_reserve(arena, size);
+        code = out ? bb_event_print(event, out, size, &length, NULL) : BB_ERR_NO_MEMORY;
+    }
+    if (code)
+        return NULL;
+    bb_arena_commit(arena, length + 1);
+    return out;
+}
+
+static bool print_webhooks(struct bb_buf *out, const struct bb_put *puts, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct bb_sqlite_queue *q = puts[i].queue->kept;
+        char head[48];
+        int length = snprintf(head, sizeof head, "%" PRId64 " %zu:", (int64_t)puts[i].order_key,
+                              strlen(q->id));
+        bb_buf_add(out, head, (size_t)length);
+        bb_buf_add(out, q->id, strlen(q->id));
+        bb_buf_add(out, ",", 1);
+    }
+    return !bb_buf_failed(out);
+}
+
+static int insert(sqlite3 *handle, sqlite3_stmt *statement, const struct put *put,
+                  bb_error *error) {
+    sqlite3_bind_text(statement, 1, put->json, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, bb_buf_data(&put->webhooks), -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, put->key, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 4, put->enqueued_ms);
+    sqlite3_bind_int64(statement, 5, put->due_ms);
+    int code = sqlite3_step(statement) == SQLITE_DONE
+                   ? BB_OK
+                   : bb_sqlite_db_fail(handle, "the event cannot be written", error);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return code;
+}
+
+/* Nobody waits for the store's lock while another process has the database's. */
+static int put_on_own(struct bb_sqlite *s, const struct put *put, bb_error *error) {
+    enum { TRIES = 50 };
+    int code = BB_ERR_OUTBOX;
+    for (int i = 0; i < TRIES && code == BB_ERR_OUTBOX; i++) {
+        pthread_mutex_lock(&s->lock);
+        code = insert(s->db.handle, s->db.statements[BB_SQL_PUT], put, error);
+        bool is_busy = code && (sqlite3_errcode(s->db.handle) & 0xFF) == SQLITE_BUSY;
+        s->has_news |= code == BB_OK;
+        pthread_mutex_unlock(&s->lock);
+        if (!is_busy)
+            break;
+    }
+    return code;
+}
+
+static int put_on_host(struct bb_sqlite *s, sqlite3 *handle, const struct put *put,
+                       bb_error *error) {
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(handle, bb_sqlite_db_text(BB_SQL_PUT), -1, &statement, NULL) !=
+        SQLITE_OK)
+        return bb_sqlite_db_fail(handle, "the connection's database has no outbox", error);
+    int code = insert(handle, statement, put, error);
+    sqlite3_finalize(statement);
+    (void)s;
+    return code;
+}
+
+static int write(struct bb_sqlite *s, const struct bb_put_place *place, struct put *put,
+                 const bb_event *event, const struct bb_put *puts, size_t count, bb_error *error) {
+    put->json = print_event(&put->arena, event);
+    if (!put->json || !print_webhooks(&put->webhooks, puts, count))
+        return bb_fail_memory(error);
+    if (place && place->connection)
+        return put_on_host(s, place->connection, put, error);
+    return put_on_own(s, put, error);
+}
+
+static int sqlite_put(struct bb_store *store, const struct bb_put_place *place,
+                      struct bb_parcel *parcel, const struct bb_put *puts, size_t count,
+                      int64_t now_ms, int64_t due_ms, bb_error *error) {
+    struct bb_sqlite *s = (struct bb_sqlite *)store;
+    struct put put = {.key = place ? place->key : NULL,
+                      .enqueued_ms = now_ms + s->host.wall_offset_ms,
+                      .due_ms = due_ms + s->host.wall_offset_ms};
+    if (count == 0)
+        return BB_OK;
+    bb_arena_init(&put.arena, &s->config.mem);
+    bb_buf_init(&put.webhooks, &s->config.mem, MOST_JSON);
+    int code = write(s, place, &put, parcel->event, puts, count, error);
+    bb_buf_free(&put.webhooks);
+    bb_arena_free(&put.arena);
+    return code;
+}
+
+/* ---- take, claim, settle, give ---- */
+
+/* Though something in memory can be sent. */
+static bool must_write(const struct bb_sqlite *s, int64_t now_ms) {
+    return s->is_urgent || s->settled_count >= BB_SQLITE_BATCH ||
+           (s->settled && now_ms - s->settled_since_ms >= BB_SQLITE_WRITE_MS) ||
+           (s->has_news && now_ms - s->pass_ms >= s->config.gather_ms);
+}
+
+static bool needs_pass(const struct bb_sqlite *s, int64_t now_ms) {
+    if (now_ms < s->not_before_ms)
+        return false;
+    return s->has_news || must_write(s, now_ms) || now_ms >= s->look_again_ms ||
+           (s->due.root && s->due.root->key <= now_ms);
+}
+
+/* While something in memory can be sent, only what has waited long enough is written. */
+static struct bb_queue *sqlite_take(struct bb_store *store, int64_t now_ms) {
+    struct bb_sqlite *s = lock(store);
+    struct bb_queue *queue = NULL;
+    s->now_ms = now_ms;
+    if (!must_write(s, now_ms) || now_ms < s->not_before_ms)
+        queue = s->memory->vtable->take(s->memory, now_ms);
+    if (!queue && needs_pass(s, now_ms)) {
+        bb_sqlite_pass(s, now_ms);
+        queue = s->memory->vtable->take(s->memory, now_ms);
+    } else if (!queue) {
+        queue = s->memory->vtable->take(s->memory, now_ms);
+    }
+    unlock(s);
+    return queue;
+}
+
+/* Leases of a queue that may not send for so long are given back. */
+static void sqlite_give(struct bb_store *store, struct bb_queue *queue, int64_t not_before_ms) {
+    enum { LONG_MS = 5000 };
+    struct bb_sqlite *s = lock(store);
+    struct bb_sqlite_queue *q = queue->kept;
+    if (not_before_ms > s->now_ms && not_before_ms - s->now_ms > LONG_MS)
+        release_waiting(s, q);
+    q->not_before_ms = not_before_ms;
+    bb_sqlite_time(s, q);
+    s->memory->vtable->give(s->memory, queue, not_before_ms);
+    unlock(s);
+}
+
+static void sqlite_wake(struct bb_store *store, struct bb_queue *queue) {
+    struct bb_sqlite *s = lock(store);
+    struct bb_sqlite_queue *q = queue->kept;
+    q->not_before_ms = 0;
+    bb_sqlite_time(s, q);
+    s->memory->vtable->wake(s->memory, queue);
+    unlock(s);
+}
+
+/* One whose lease may have run out while this process did not run is somebody else's. */
+static struct bb_delivery *claim_leased(struct bb_sqlite *s, struct bb_queue *queue,
+                                        int64_t now_ms) {
+    struct bb_delivery *claimed;
+    while ((claimed = s->memory->vtable->claim(s->memory, queue, now_ms)) &&
+           now_ms >= claimed->claim.leased_until_ms)
+        s->memory->vtable->settle(s->memory, claimed, BB_SETTLED, 0);
+    return claimed;
+}
+
+/* Whether a pass might bring something for the queue. */
+static bool may_have_more(const struct bb_sqlite *s, const struct bb_sqlite_queue *q,
+                          int64_t now_ms) {
+    return now_ms >= s->not_before_ms &&
+           (s->settled || s->has_news || (q->is_timed && q->node.key <= now_ms));
+}
+
+static struct bb_delivery *sqlite_claim(struct bb_store *store, struct bb_queue *queue,
+                                        int64_t now_ms) {
+    struct bb_sqlite *s = lock(store);
+    struct bb_delivery *claimed = claim_leased(s, queue, now_ms);
+    if (!claimed && may_have_more(s, queue->kept, now_ms) && bb_sqlite_pass(s, now_ms))
+        claimed = claim_leased(s, queue, now_ms);
+    unlock(s);
+    return claimed;
+}
+
+static int64_t number_from(sqlite3_stmt *row, int64_t otherwise) {
+    bool failed = false;
+    int64_t number = otherwise;
+    if (bb_sqlite_db_step(row, &failed) && sqlite3_column_type(row, 0) != SQLITE_NULL)
+        number = sqlite3_column_int64(row, 0);
+    sqlite3_reset(row);
+    return number;
+}
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* Of those that nobody has, and of those that nobody will have as soon as that is written. */
+static int64_t oldest_kept(struct bb_sqlite *s, const struct bb_sqlite_queue *q) {
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_OLDEST_OF, "i", q->number);
+    int64_t oldest = number_from(row, INT64_MAX);
+    if (oldest != INT64_MAX)
+        oldest -= s->host.wall_offset_ms;
+    for (const struct bb_delivery *d = s->settled; d; d = d->claim.next)
+        if (d->queue->kept == q && d->claim.how != BB_SETTLED)
+            oldest = least(oldest, d->history.enqueued_ms);
+    return oldest;
+}
+
+/* Leases it, if there is any. */
+static bool lease_older(struct bb_sqlite *s, struct bb_sqlite_queue *q, int64_t before_ms) {
+    return s->now_ms >= s->not_before_ms && oldest_kept(s, q) < before_ms &&
+           bb_sqlite_lease_older(s, q, before_ms);
+}
+
+/* New events are deliveries first. */
+static struct bb_sqlite *lock_without_news(struct bb_store *store) {
+    struct bb_sqlite *s = lock(store);
+    if (s->has_news && s->now_ms >= s->not_before_ms)
+        bb_sqlite_pass(s, s->now_ms);
+    return s;
+}
+
+static struct bb_delivery *sqlite_claim_older(struct bb_store *store, struct bb_queue *queue,
+                                              int64_t enqueued_before_ms) {
+    struct bb_sqlite *s = lock_without_news(store);
+    struct bb_delivery *claimed =
+        s->memory->vtable->claim_older(s->memory, queue, enqueued_before_ms);
+    if (!claimed && lease_older(s, queue->kept, enqueued_before_ms))
+        claimed = s->memory->vtable->claim_older(s->memory, queue, enqueued_before_ms);
+    unlock(s);
+    return claimed;
+}
+
+static void sqlite_settle(struct bb_store *store, struct bb_delivery *delivery,
+                          enum bb_settlement how, int64_t due_ms) {
+    struct bb_sqlite *s = lock(store);
+    bb_sqlite_note_settled(s, delivery, how, due_ms);
+    unlock(s);
+}
+
+/* ---- looking ---- */
+
+static int64_t sqlite_next_ms(struct bb_store *store, int64_t now_ms) {
+    struct bb_sqlite *s = lock(store);
+    int64_t pass_ms = s->has_news || must_write(s, now_ms) ? now_ms : s->look_again_ms;
+    if (s->settled)
+        pass_ms = least(pass_ms, s->settled_since_ms + BB_SQLITE_WRITE_MS);
+    if (s->due.root)
+        pass_ms = least(pass_ms, s->due.root->key);
+    if (pass_ms < s->not_before_ms)
+        pass_ms = s->not_before_ms;
+    int64_t next_ms = least(pass_ms, s->memory->vtable->next_ms(s->memory, now_ms));
+    unlock(s);
+    return next_ms;
+}
+
+static void sqlite_look_again(struct bb_store *store) {
+    struct bb_sqlite *s = lock(store);
+    s->has_news = true;
+    unlock(s);
+}
+
+static int64_t sqlite_oldest_ms(struct bb_store *store, struct bb_queue *queue) {
+    struct bb_sqlite *s = lock_without_news(store);
+    int64_t oldest =
+        least(s->memory->vtable->oldest_ms(s->memory, queue), oldest_kept(s, queue->kept));
+    unlock(s);
+    return oldest;
+}
+
+static size_t sqlite_waiting(struct bb_store *store, struct bb_queue *queue) {
+    struct bb_sqlite *s = lock_without_news(store);
+    const struct bb_sqlite_queue *q = queue->kept;
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_COUNT_WAITING_OF, "i", q->number);
+    size_t waiting = (size_t)number_from(row, 0) + s->memory->vtable->waiting(s->memory, queue);
+    unlock(s);
+    return waiting;
+}
+
+/* What is settled and not written is over. */
+static struct bb_store_counts sqlite_counts(struct bb_store *store) {
+    struct bb_sqlite *s = lock_without_news(store);
+    struct bb_store_counts counts = s->memory->vtable->counts(s->memory);
+    counts.claimed -= s->settled_count;
+    counts.waiting = (uint64_t)number_from(bb_sqlite_db_bind(&s->db, BB_SQL_COUNT_WAITING, ""), 0) -
+                     counts.claimed - s->ended_count;
+    unlock(s);
+    return counts;
+}
+
+static const struct bb_store_vtable vtable = {
+    .version = BB_STORE_VERSION,
+    .keeps_rows = true,
+    .attach = sqlite_attach,
+    .detach = sqlite_detach,
+    .free = sqlite_free,
+    .open = sqlite_open,
+    .close = sqlite_close,
+    .put = sqlite_put,
+    .take = sqlite_take,
+    .give = sqlite_give,
+    .wake = sqlite_wake,
+    .claim = sqlite_claim,
+    .claim_older = sqlite_claim_older,
+    .settle = sqlite_settle,
+    .look_again = sqlite_look_again,
+    .next_ms = sqlite_next_ms,
+    .oldest_ms = sqlite_oldest_ms,
+    .waiting = sqlite_waiting,
+    .counts = sqlite_counts,
+};
+
+int bb_store_sqlite_open(const struct bb_store_sqlite_config *config, const char *path,
+                         struct bb_store **store, bb_error *error) {
+    struct bb_sqlite *s = bb_mem_zalloc(&config->mem, sizeof *s);
+    if (!s)
+        return bb_fail_memory(error);
+    s->store.vtable = &vtable;
+    s->config = *config;
+    pthread_mutex_init(&s->lock, NULL);
+    bb_arena_init(&s->scratch, &s->config.mem);
+    const struct bb_store_memory_config memory = {
+        .mem = &s->config.mem, .max_deliveries = UINT64_MAX, .max_bytes = UINT64_MAX};
+    s->memory = bb_store_memory_new(&memory);
+    int code = s->memory ? bb_sqlite_db_open(&s->db, path, config->survives_power_loss, error)
+                         : bb_fail_memory(error);
+    if (code)
+        sqlite_free(&s->store);
+    else
+        *store = &s->store;
+    return code;
+}

@@ -1,0 +1,216 @@
+#include "driver/store_sqlite_db.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+/* ---- tables ---- */
+
+enum { VERSION = 1 };
+
+#define NOW_MS "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
+/* `bb_event.open` is NULL until an event has been fanned out into deliveries, then how many of them
+ * are not over; the last one takes the event with it. The indexes are partial: they hold what is
+ * looked for, and nothing of what only waits. */
+static const char tables[] =
+    "CREATE TABLE bb_outbox_version(version INTEGER NOT NULL);"
+    "CREATE TABLE bb_webhook(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE bb_event(number INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT NOT NULL,"
+    " webhooks TEXT, key TEXT, enqueued_ms INTEGER NOT NULL DEFAULT (" NOW_MS "),"
+    " due_ms INTEGER NOT NULL DEFAULT 0, open INTEGER);"
+    "CREATE INDEX bb_event_new ON bb_event(number) WHERE open IS NULL;"
+    "CREATE UNIQUE INDEX bb_event_key ON bb_event(key) WHERE key IS NOT NULL;"
+    "CREATE TABLE bb_delivery(number INTEGER PRIMARY KEY, webhook INTEGER NOT NULL,"
+    " event INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL,"
+    " order_key INTEGER NOT NULL, is_held INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
+    " steps INTEGER NOT NULL DEFAULT 0, unknowns INTEGER NOT NULL DEFAULT 0,"
+    " claims INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0,"
+    " leased_until_ms INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX bb_delivery_due ON bb_delivery(webhook, due_ms, number)"
+    " WHERE lease = 0 AND is_held = 0;"
+    "CREATE INDEX bb_delivery_age ON bb_delivery(webhook, enqueued_ms, number);"
+    "CREATE INDEX bb_delivery_lease ON bb_delivery(leased_until_ms) WHERE lease <> 0;"
+    "CREATE INDEX bb_delivery_order ON bb_delivery(webhook, order_key, number)"
+    " WHERE order_key <> 0;"
+    "INSERT INTO bb_outbox_version VALUES(1);";
+
+/* ---- statements ---- */
+
+#define ROWS                                                                                       \
+    "SELECT d.number, d.event, d.enqueued_ms, d.due_ms, d.order_key, d.attempts, d.steps,"         \
+    " d.unknowns, e.json FROM bb_delivery d CROSS JOIN bb_event e ON e.number = d.event"
+
+static const char *const texts[BB_SQL_STATEMENTS] = {
+    [BB_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [BB_SQL_COMMIT] = "COMMIT",
+    [BB_SQL_ROLLBACK] = "ROLLBACK",
+    [BB_SQL_PUT] = "INSERT INTO bb_event(json, webhooks, key, enqueued_ms, due_ms)"
+                   " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+    [BB_SQL_NEW_EVENTS] = "SELECT number, webhooks, enqueued_ms, due_ms FROM bb_event"
+                          " WHERE open IS NULL ORDER BY number LIMIT ?1",
+    [BB_SQL_FANNED_OUT] = "UPDATE bb_event SET open = ?2 WHERE number = ?1",
+    [BB_SQL_DELIVER] = "INSERT INTO bb_delivery(webhook, event, enqueued_ms, due_ms, order_key,"
+                       " is_held) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [BB_SQL_IS_HELD] = "SELECT 1 FROM bb_delivery WHERE webhook = ?1 AND order_key = ?2 AND"
+                       " order_key <> 0 LIMIT 1",
+    [BB_SQL_ADD_WEBHOOK] = "INSERT INTO bb_webhook(id) VALUES(?1) ON CONFLICT DO NOTHING",
+    [BB_SQL_FIND_WEBHOOK] = "SELECT number FROM bb_webhook WHERE id = ?1",
+    [BB_SQL_DUE_MS] = "SELECT due_ms FROM bb_delivery WHERE webhook = ?1 AND lease = 0 AND"
+                      " is_held = 0 ORDER BY due_ms LIMIT 1",
+    [BB_SQL_DUE] = ROWS " WHERE d.webhook = ?1 AND d.lease = 0 AND d.is_held = 0"
+                        " AND d.due_ms <= ?2 ORDER BY d.due_ms, d.number LIMIT ?3",
+    [BB_SQL_OLDER] = ROWS " WHERE d.webhook = ?1 AND d.lease = 0 AND d.enqueued_ms < ?2"
+                          " ORDER BY d.enqueued_ms, d.number LIMIT ?3",
+    [BB_SQL_LEASE] = "UPDATE bb_delivery SET lease = ?2, leased_until_ms = " NOW_MS " + ?3,"
+                     " claims = claims + 1 WHERE number = ?1",
+    [BB_SQL_RENEW] = "UPDATE bb_delivery SET leased_until_ms = " NOW_MS " + ?3 WHERE number = ?1"
+                     " AND lease = ?2",
+    [BB_SQL_FREE_EXPIRED] = "UPDATE bb_delivery SET lease = 0 WHERE lease <> 0 AND"
+                            " leased_until_ms <= " NOW_MS,
+    [BB_SQL_RELEASE] = "UPDATE bb_delivery SET lease = 0, claims = claims - 1 WHERE number = ?1"
+                       " AND lease = ?2",
+    [BB_SQL_RETRY] = "UPDATE bb_delivery SET lease = 0, claims = 0, due_ms = ?3, attempts = ?4,"
+                     " steps = ?5, unknowns = ?6 WHERE number = ?1 AND lease = ?2",
+    [BB_SQL_END] = "DELETE FROM bb_delivery WHERE number = ?1 AND lease = ?2",
+    [BB_SQL_END_LAST_OF_EVENT] = "DELETE FROM bb_event WHERE number = ?1 AND open = 1",
+    [BB_SQL_END_ONE_OF_EVENT] = "UPDATE bb_event SET open = open - 1 WHERE number = ?1",
+    [BB_SQL_NEXT_OF_ORDER] = "UPDATE bb_delivery SET is_held = 0 WHERE number = (SELECT"
+                             " min(number) FROM bb_delivery WHERE webhook = ?1 AND"
+                             " order_key = ?2 AND order_key <> 0)",
+    [BB_SQL_COUNT_WAITING] = "SELECT count(*) FROM bb_delivery",
+    [BB_SQL_COUNT_WAITING_OF] = "SELECT count(*) FROM bb_delivery WHERE webhook = ?1 AND lease = 0"
+                                " AND is_held = 0",
+    [BB_SQL_OLDEST_OF] = "SELECT enqueued_ms FROM bb_delivery WHERE webhook = ?1 AND"
+                         " lease = 0 ORDER BY enqueued_ms LIMIT 1",
+    [BB_SQL_DATA_VERSION] = "PRAGMA data_version",
+};
+
+const char *bb_sqlite_db_text(enum bb_sql which) {
+    return texts[which];
+}
+
+int bb_sqlite_db_fail(sqlite3 *handle, const char *what, bb_error *error) {
+    int code = handle ? sqlite3_errcode(handle) : SQLITE_NOMEM;
+    if (code == SQLITE_NOMEM)
+        return bb_fail_memory(error);
+    return bb_fail(error, BB_ERR_OUTBOX, "outbox: %s: %s", what, sqlite3_errmsg(handle));
+}
+
+/* ---- open ---- */
+
+static bool execute(sqlite3 *handle, const char *sql) {
+    return sqlite3_exec(handle, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* Of the tables that are there; 0: none are, negative: it could not be read. */
+static int version_of(sqlite3 *handle) {
+    sqlite3_stmt *statement = NULL;
+    int version = 0;
+    if (sqlite3_table_column_metadata(handle, NULL, "bb_outbox_version", NULL, NULL, NULL, NULL,
+                                      NULL, NULL) != SQLITE_OK)
+        return 0;
+    if (sqlite3_prepare_v2(handle, "SELECT version FROM bb_outbox_version", -1, &statement, NULL) ==
+            SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        version = sqlite3_column_int(statement, 0);
+    else
+        version = -1;
+    sqlite3_finalize(statement);
+    return version;
+}
+
+int bb_sqlite_db_install(sqlite3 *handle, bb_error *error) {
+    bool is_own = sqlite3_get_autocommit(handle) != 0;
+    if (is_own && !execute(handle, "BEGIN IMMEDIATE"))
+        return bb_sqlite_db_fail(handle, "its tables cannot be looked at", error);
+    int version = version_of(handle), code = BB_OK;
+    if (version > VERSION)
+        code = bb_fail(error, BB_ERR_OUTBOX,
+                       "outbox: its tables are of version %d, this library knows up to %d", version,
+                       VERSION);
+    else if (version < 0 || (version == 0 && !execute(handle, tables)))
+        code = bb_sqlite_db_fail(handle, "its tables cannot be made", error);
+    if (is_own && !execute(handle, code ? "ROLLBACK" : "COMMIT") && code == BB_OK)
+        code = bb_sqlite_db_fail(handle, "its tables cannot be made", error);
+    return code;
+}
+
+static int prepare(struct bb_sqlite_db *db, bb_error *error) {
+    for (int i = 0; i < BB_SQL_STATEMENTS; i++)
+        if (sqlite3_prepare_v3(db->handle, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &db->statements[i], NULL) != SQLITE_OK)
+            return bb_sqlite_db_fail(db->handle, "its tables are not as expected", error);
+    return BB_OK;
+}
+
+int bb_sqlite_db_open(struct bb_sqlite_db *db, const char *path, bool is_full, bb_error *error) {
+    memset(db, 0, sizeof *db);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int code = BB_OK;
+    if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK)
+        code = bb_sqlite_db_fail(db->handle, "the file cannot be opened", error);
+    if (code == BB_OK)
+        sqlite3_busy_timeout(db->handle, 5000); /* while nothing is under way yet */
+    if (code == BB_OK && (!execute(db->handle, "PRAGMA journal_mode = WAL") ||
+                          !execute(db->handle, is_full ? "PRAGMA synchronous = FULL"
+                                                       : "PRAGMA synchronous = NORMAL")))
+        code = bb_sqlite_db_fail(db->handle, "the file cannot be used", error);
+    code = code ? code : bb_sqlite_db_install(db->handle, error);
+    code = code ? code : prepare(db, error);
+    if (code)
+        bb_sqlite_db_close(db);
+    else
+        sqlite3_busy_timeout(db->handle, BB_SQLITE_BUSY_MS);
+    return code;
+}
+
+void bb_sqlite_db_close(struct bb_sqlite_db *db) {
+    for (int i = 0; i < BB_SQL_STATEMENTS; i++)
+        sqlite3_finalize(db->statements[i]);
+    sqlite3_close(db->handle);
+    memset(db, 0, sizeof *db);
+}
+
+/* ---- use ---- */
+
+static sqlite3_stmt *bind(struct bb_sqlite_db *db, enum bb_sql which, const char *format,
+                          va_list args) {
+    sqlite3_stmt *statement = db->statements[which];
+    sqlite3_reset(statement);
+    for (int i = 1; *format; format++, i++) {
+        if (*format == 'i')
+            sqlite3_bind_int64(statement, i, va_arg(args, int64_t));
+        else
+            sqlite3_bind_text(statement, i, va_arg(args, const char *), -1, SQLITE_STATIC);
+    }
+    return statement;
+}
+
+sqlite3_stmt *bb_sqlite_db_bind(struct bb_sqlite_db *db, enum bb_sql which, const char *format,
+                                ...) {
+    va_list args;
+    va_start(args, format);
+    sqlite3_stmt *statement = bind(db, which, format, args);
+    va_end(args);
+    return statement;
+}
+
+bool bb_sqlite_db_step(sqlite3_stmt *statement, bool *failed) {
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
+        return true;
+    *failed = *failed || code != SQLITE_DONE;
+    sqlite3_reset(statement);
+    return false;
+}
+
+bool bb_sqlite_db_run(struct bb_sqlite_db *db, enum bb_sql which, const char *format, ...) {
+    va_list args;
+    bool failed = false;
+    va_start(args, format);
+    sqlite3_stmt *statement = bind(db, which, format, args);
+    va_end(args);
+    while (bb_sqlite_db_step(statement, &failed))
+        ;
+    return !failed;
+}

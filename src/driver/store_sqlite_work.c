@@ -1,0 +1,452 @@
+#include "driver/store_sqlite_work.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver/store_memory.h"
+
+/* Times do not overflow: the end of time stays the end of time. */
+static int64_t later(int64_t time_ms, int64_t by_ms) {
+    return by_ms > 0 && time_ms > INT64_MAX - by_ms ? INT64_MAX : time_ms + by_ms;
+}
+
+/* What one transaction leases. */
+struct leased {
+    struct bb_delivery rows[BB_SQLITE_BATCH];
+    int64_t due_ms[BB_SQLITE_BATCH];
+    size_t count;
+    int64_t lease;
+    int64_t until_ms;
+    bool has_looked, has_more; /* for, and new events */
+};
+
+/* ---- queues ---- */
+
+static struct bb_sqlite_queue *find_queue(const struct bb_sqlite *s, int64_t number) {
+    return number >= 0 && (size_t)number < s->numbers ? s->by_number[number] : NULL;
+}
+
+void bb_sqlite_time(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
+    int64_t due_ms = q->due_ms > q->not_before_ms ? q->due_ms : q->not_before_ms;
+    if (q->is_timed) {
+        bb_heap_remove(&s->due, &q->node);
+        s->timed--;
+    }
+    q->is_timed = due_ms != INT64_MAX;
+    if (q->is_timed) {
+        bb_heap_insert(&s->due, &q->node, due_ms, (uint64_t)q->number);
+        s->timed++;
+    }
+}
+
+static struct bb_sqlite_queue *of_node(struct bb_heap_node *node) {
+    return (struct bb_sqlite_queue *)((char *)node - offsetof(struct bb_sqlite_queue, node));
+}
+
+/* Without rows to wait for it is out of the heap. */
+static bool refresh(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
+    bool failed = false;
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_DUE_MS, "i", q->number);
+    q->due_ms = INT64_MAX;
+    if (bb_sqlite_db_step(row, &failed)) {
+        q->due_ms = sqlite3_column_int64(row, 0) - s->host.wall_offset_ms;
+        sqlite3_reset(row);
+    }
+    q->is_stale = failed;
+    bb_sqlite_time(s, q);
+    return !failed;
+}
+
+static bool refresh_stale(struct bb_sqlite *s) {
+    for (struct bb_sqlite_queue *q = s->queues; q; q = q->next)
+        if (q->is_stale && !refresh(s, q))
+            return false;
+    return true;
+}
+
+/* ---- what was settled ---- */
+
+static bool end_row(struct bb_sqlite *s, const struct bb_claim *claim, int64_t webhook) {
+    if (!bb_sqlite_db_run(&s->db, BB_SQL_END, "ii", claim->number, claim->lease))
+        return false;
+    if (sqlite3_changes(s->db.handle) == 0)
+        return true; /* somebody else's by now */
+    if (!bb_sqlite_db_run(&s->db, BB_SQL_END_LAST_OF_EVENT, "i", claim->event))
+        return false;
+    if (sqlite3_changes(s->db.handle) == 0 &&
+        !bb_sqlite_db_run(&s->db, BB_SQL_END_ONE_OF_EVENT, "i", claim->event))
+        return false;
+    return !claim->order_key ||
+           bb_sqlite_db_run(&s->db, BB_SQL_NEXT_OF_ORDER, "ii", webhook, claim->order_key);
+}
+
+static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
+    struct bb_sqlite_queue *q = delivery->queue->kept;
+    const struct bb_claim *claim = &delivery->claim;
+    const struct bb_retry_history *history = &delivery->history;
+    q->is_stale = q->is_stale || claim->how != BB_SETTLED || claim->order_key;
+    if (claim->how == BB_SETTLED)
+        return end_row(s, claim, q->number);
+    if (claim->how == BB_SETTLED_RELEASE)
+        return bb_sqlite_db_run(&s->db, BB_SQL_RELEASE, "ii", claim->number, claim->lease);
+    return bb_sqlite_db_run(&s->db, BB_SQL_RETRY, "iiiiii", claim->number, claim->lease,
+                            later(claim->due_ms, s->host.wall_offset_ms),
+                            (int64_t)history->attempts, (int64_t)history->steps,
+                            (int64_t)history->unknowns);
+}
+
+static bool settle_all(struct bb_sqlite *s) {
+    for (const struct bb_delivery *d = s->settled; d; d = d->claim.next)
+        if (!settle(s, d))
+            return false;
+    return true;
+}
+
+void bb_sqlite_note_settled(struct bb_sqlite *s, struct bb_delivery *delivery,
+                            enum bb_settlement how, int64_t due_ms) {
+    if (!s->settled)
+        s->settled_since_ms = s->now_ms;
+    delivery->claim.how = how;
+    delivery->claim.due_ms = due_ms;
+    delivery->claim.next = s->settled;
+    s->settled = delivery;
+    s->settled_count++;
+    s->ended_count += how == BB_SETTLED;
+    s->is_urgent |= (how == BB_SETTLED && delivery->claim.order_key) ||
+                    (how == BB_SETTLED_RETRY && due_ms <= s->now_ms);
+}
+
+void bb_sqlite_forget_settled(struct bb_sqlite *s) {
+    while (s->settled) {
+        struct bb_delivery *delivery = s->settled;
+        s->settled = delivery->claim.next;
+        s->memory->vtable->settle(s->memory, delivery, BB_SETTLED, 0);
+    }
+    s->settled_count = s->ended_count = 0;
+    s->is_urgent = false;
+}
+
+/* ---- new events ---- */
+
+/* One "order_key length:id," of the list of webhooks; false at its end. */
+static bool next_webhook(const char **at, int64_t *order_key, const char **id, size_t *length) {
+    char *end;
+    if (!*at || !**at)
+        return false;
+    *order_key = strtoll(*at, &end, 10);
+    *length = strtoul(end, &end, 10);
+    *id = end + (*end == ':');
+    if (strnlen(*id, *length) < *length)
+        return false;
+    *at = *id + *length;
+    *at += **at == ',';
+    return true;
+}
+
+int64_t bb_sqlite_number_of(struct bb_sqlite *s, const char *id) {
+    bool failed = false;
+    int64_t number = -1;
+    for (int i = 0; i < 2 && number < 0 && !failed; i++) {
+        sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_FIND_WEBHOOK, "t", id);
+        if (bb_sqlite_db_step(row, &failed)) {
+            number = sqlite3_column_int64(row, 0);
+            sqlite3_reset(row);
+        } else if (!failed) {
+            failed = !bb_sqlite_db_run(&s->db, BB_SQL_ADD_WEBHOOK, "t", id);
+        }
+    }
+    return failed ? -1 : number;
+}
+
+struct fresh {
+    int64_t number;
+    const char *webhooks; /* the scratch arena's */
+    int64_t enqueued_ms, due_ms;
+};
+
+/* A later one of its order waits until the earlier one is over. */
+static bool is_held(struct bb_sqlite *s, int64_t webhook, int64_t order_key, bool *failed) {
+    if (!order_key)
+        return false;
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_IS_HELD, "ii", webhook, order_key);
+    bool is = bb_sqlite_db_step(row, failed);
+    sqlite3_reset(row);
+    return is;
+}
+
+static bool deliver(struct bb_sqlite *s, const struct fresh *event, const char *id,
+                    int64_t order_key) {
+    bool failed = false;
+    int64_t webhook = bb_sqlite_number_of(s, id);
+    int64_t held = webhook >= 0 && is_held(s, webhook, order_key, &failed);
+    struct bb_sqlite_queue *q = find_queue(s, webhook);
+    if (q)
+        q->is_stale = true;
+    return webhook >= 0 && !failed &&
+           bb_sqlite_db_run(&s->db, BB_SQL_DELIVER, "iiiiii", webhook, event->number,
+                            event->enqueued_ms, event->due_ms, order_key, held);
+}
+
+static bool fan_out(struct bb_sqlite *s, const struct fresh *event) {
+    const char *at = event->webhooks, *id;
+    int64_t order_key, open = 0;
+    for (size_t length; next_webhook(&at, &order_key, &id, &length); open++) {
+        const char *name = bb_arena_copy(&s->scratch, id, length);
+        if (!name || !deliver(s, event, name, order_key))
+            return false;
+    }
+    return bb_sqlite_db_run(&s->db, BB_SQL_FANNED_OUT, "ii", event->number, open);
+}
+
+static bool read_new(struct bb_sqlite *s, struct fresh events[BB_SQLITE_BATCH], size_t *count) {
+    bool failed = false;
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_NEW_EVENTS, "i", (int64_t)BB_SQLITE_BATCH);
+    for (*count = 0; *count < BB_SQLITE_BATCH && bb_sqlite_db_step(row, &failed); ++*count) {
+        const char *webhooks = (const char *)sqlite3_column_text(row, 1);
+        events[*count] = (struct fresh){
+            .number = sqlite3_column_int64(row, 0),
+            .webhooks = webhooks ? bb_arena_copy(&s->scratch, webhooks, strlen(webhooks)) : "",
+            .enqueued_ms = sqlite3_column_int64(row, 2),
+            .due_ms = sqlite3_column_int64(row, 3),
+        };
+    }
+    sqlite3_reset(row);
+    return !failed && !s->scratch.failed;
+}
+
+/* Oldest first. With a whole batch there may be more. */
+static bool fan_out_new(struct bb_sqlite *s, struct leased *leased) {
+    struct fresh events[BB_SQLITE_BATCH];
+    size_t count = 0;
+    bool ok = read_new(s, events, &count);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = fan_out(s, &events[i]);
+    leased->has_looked = true;
+    leased->has_more = count == BB_SQLITE_BATCH;
+    return ok;
+}
+
+/* ---- leases ---- */
+
+static struct bb_parcel *parcel_of(struct bb_sqlite *s, const struct leased *leased, int64_t event,
+                                   sqlite3_stmt *row) {
+    for (size_t i = leased->count; i-- > 0;)
+        if (leased->rows[i].claim.event == event)
+            return bb_parcel_retain(leased->rows[i].parcel);
+    bb_event_doc *document = NULL;
+    const char *json = (const char *)sqlite3_column_text(row, 8);
+    if (!json || bb_event_parse(&s->config.mem, json, (size_t)sqlite3_column_bytes(row, 8),
+                                &document, NULL) != BB_OK)
+        return NULL;
+    struct bb_parcel *parcel = bb_parcel_new(&s->config.mem, bb_event_doc_event(document));
+    bb_event_doc_free(document);
+    return parcel;
+}
+
+static void read_row(struct bb_sqlite *s, struct leased *leased, struct bb_sqlite_queue *q,
+                     struct bb_parcel *parcel, sqlite3_stmt *row) {
+    int64_t offset = s->host.wall_offset_ms;
+    leased->due_ms[leased->count] = sqlite3_column_int64(row, 3) - offset;
+    leased->rows[leased->count++] = (struct bb_delivery){
+        .parcel = parcel,
+        .queue = q->queue,
+        .history = {.enqueued_ms = sqlite3_column_int64(row, 2) - offset,
+                    .attempts = (uint32_t)sqlite3_column_int64(row, 5),
+                    .steps = (uint32_t)sqlite3_column_int64(row, 6),
+                    .unknowns = (uint32_t)sqlite3_column_int64(row, 7)},
+        .claim = {.number = sqlite3_column_int64(row, 0),
+                  .event = sqlite3_column_int64(row, 1),
+                  .order_key = sqlite3_column_int64(row, 4),
+                  .lease = leased->lease},
+    };
+}
+
+/* First all are read, because a lease takes a row out of the index that is read. */
+static bool lease_from(struct bb_sqlite *s, struct leased *leased, struct bb_sqlite_queue *q,
+                       enum bb_sql which, int64_t time_ms, size_t most) {
+    bool failed = false;
+    size_t first = leased->count;
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, which, "iii", q->number, time_ms, (int64_t)most);
+    while (leased->count - first < most && bb_sqlite_db_step(row, &failed)) {
+        struct bb_parcel *parcel = parcel_of(s, leased, sqlite3_column_int64(row, 1), row);
+        if (!parcel) {
+            failed = true;
+            break;
+        }
+        read_row(s, leased, q, parcel, row);
+    }
+    sqlite3_reset(row);
+    for (size_t i = first; !failed && i < leased->count; i++)
+        failed = !bb_sqlite_db_run(&s->db, BB_SQL_LEASE, "iii", leased->rows[i].claim.number,
+                                   leased->lease, s->config.lease_ms);
+    return !failed;
+}
+
+/* A fair share for each queue that is due: what is leased and cannot be sent is of use to nobody.
+ */
+static bool lease_due(struct bb_sqlite *s, struct leased *leased) {
+    enum { LEAST = 8 };
+    size_t share = s->timed ? BB_SQLITE_BATCH / s->timed : BB_SQLITE_BATCH;
+    share = share < LEAST ? LEAST : share;
+    while (s->due.root && s->due.root->key <= s->now_ms && leased->count < BB_SQLITE_BATCH) {
+        struct bb_sqlite_queue *q = of_node(s->due.root);
+        size_t room = BB_SQLITE_BATCH - leased->count;
+        if (!lease_from(s, leased, q, BB_SQL_DUE, later(s->now_ms, s->host.wall_offset_ms),
+                        share < room ? share : room))
+            return false;
+        q->due_ms = INT64_MAX; /* not again in this pass */
+        q->is_stale = true;
+        bb_sqlite_time(s, q);
+    }
+    return true;
+}
+
+/* After the commit, when nobody else can have them. */
+static void keep_leased(struct bb_sqlite *s, const struct leased *leased) {
+    for (size_t i = 0; i < leased->count; i++) {
+        struct bb_delivery row = leased->rows[i];
+        row.claim.leased_until_ms = leased->until_ms;
+        /* without memory its lease runs out */
+        bb_store_memory_add(s->memory, row.queue, &row, leased->due_ms[i]);
+    }
+}
+
+static void release_parcels(const struct leased *leased) {
+    for (size_t i = 0; i < leased->count; i++)
+        bb_parcel_release(leased->rows[i].parcel);
+}
+
+/* ---- others ---- */
+
+struct renewal {
+    struct bb_sqlite *s;
+    int64_t until_ms;
+    bool failed;
+};
+
+static void renew(void *user, struct bb_delivery *delivery) {
+    struct renewal *renewal = user;
+    struct bb_sqlite *s = renewal->s;
+    const struct bb_claim *claim = &delivery->claim;
+    if (renewal->failed || claim->how)
+        return;
+    renewal->failed = !bb_sqlite_db_run(&s->db, BB_SQL_RENEW, "iii", claim->number, claim->lease,
+                                        s->config.lease_ms);
+    if (sqlite3_changes(s->db.handle) > 0)
+        delivery->claim.leased_until_ms = renewal->until_ms;
+}
+
+static bool renew_leases(struct bb_sqlite *s, int64_t until_ms) {
+    struct renewal renewal = {.s = s, .until_ms = until_ms};
+    if (s->now_ms < s->renew_ms)
+        return true;
+    bb_store_memory_each(s->memory, renew, &renewal);
+    if (!renewal.failed)
+        s->renew_ms = later(s->now_ms, s->config.lease_ms / 3);
+    return !renewal.failed;
+}
+
+static bool free_expired(struct bb_sqlite *s) {
+    return bb_sqlite_db_run(&s->db, BB_SQL_FREE_EXPIRED, "");
+}
+
+/* Whether somebody else has written, or a lease may have run out. */
+static bool look_around(struct bb_sqlite *s) {
+    enum { SHORTEST_MS = 50, LONGEST_MS = 1000 };
+    bool failed = false;
+    if (s->now_ms < s->look_again_ms)
+        return true;
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_DATA_VERSION, "");
+    int64_t version = bb_sqlite_db_step(row, &failed) ? sqlite3_column_int64(row, 0) : 0;
+    sqlite3_reset(row);
+    bool is_changed = version != s->data_version;
+    s->data_version = version;
+    if (!free_expired(s))
+        return false;
+    is_changed |= sqlite3_changes(s->db.handle) > 0;
+    s->has_news |= is_changed;
+    for (struct bb_sqlite_queue *q = s->queues; is_changed && q; q = q->next)
+        q->is_stale = true;
+    s->wait_ms = is_changed                    ? SHORTEST_MS
+                 : 2 * s->wait_ms < LONGEST_MS ? 2 * s->wait_ms
+                                               : LONGEST_MS;
+    s->look_again_ms = later(s->now_ms, s->wait_ms);
+    return !failed;
+}
+
+/* ---- the pass ---- */
+
+static void tell_trouble(struct bb_sqlite *s) {
+    char text[256];
+    snprintf(text, sizeof text, "outbox: %s", sqlite3_errmsg(s->db.handle));
+    if (s->host.trouble)
+        s->host.trouble(s->host.user, text);
+}
+
+static bool give_up(struct bb_sqlite *s) {
+    enum { AGAIN_MS = 200 };
+    tell_trouble(s);
+    if (!sqlite3_get_autocommit(s->db.handle))
+        bb_sqlite_db_run(&s->db, BB_SQL_ROLLBACK, "");
+    for (struct bb_sqlite_queue *q = s->queues; q; q = q->next)
+        q->is_stale = true;
+    s->has_news = true;
+    s->not_before_ms = later(s->now_ms, AGAIN_MS);
+    return false;
+}
+
+/* One transaction of `work`; what it leased is kept once it is committed. */
+static bool transact(struct bb_sqlite *s,
+                     bool (*work)(struct bb_sqlite *s, struct leased *leased)) {
+    struct leased leased = {.until_ms = later(s->now_ms, s->config.lease_ms)};
+    sqlite3_randomness(sizeof leased.lease, &leased.lease);
+    leased.lease = (leased.lease & INT64_MAX) | 1; /* never 0, which is nobody's */
+    bool ok = bb_sqlite_db_run(&s->db, BB_SQL_BEGIN, "") && work(s, &leased) &&
+              bb_sqlite_db_run(&s->db, BB_SQL_COMMIT, "");
+    bb_arena_reset(&s->scratch);
+    if (ok) {
+        if (leased.has_looked)
+            s->has_news = leased.has_more;
+        bb_sqlite_forget_settled(s);
+        keep_leased(s, &leased);
+    }
+    release_parcels(&leased);
+    return ok || give_up(s);
+}
+
+static bool work(struct bb_sqlite *s, struct leased *leased) {
+    return settle_all(s) && look_around(s) && renew_leases(s, leased->until_ms) &&
+           (!s->has_news || fan_out_new(s, leased)) && refresh_stale(s) && lease_due(s, leased) &&
+           refresh_stale(s);
+}
+
+bool bb_sqlite_pass(struct bb_sqlite *s, int64_t now_ms) {
+    s->now_ms = s->pass_ms = now_ms;
+    return transact(s, work);
+}
+
+static bool older(struct bb_sqlite *s, struct leased *leased) {
+    enum { SOME = 32 };
+    struct bb_sqlite_queue *q = s->asked;
+    int64_t before_ms = later(s->asked_ms, s->host.wall_offset_ms);
+    q->is_stale = true;
+    return settle_all(s) && lease_from(s, leased, q, BB_SQL_OLDER, before_ms, SOME) &&
+           refresh_stale(s);
+}
+
+bool bb_sqlite_lease_older(struct bb_sqlite *s, struct bb_sqlite_queue *q, int64_t before_ms) {
+    s->asked = q;
+    s->asked_ms = before_ms;
+    return transact(s, older);
+}
+
+static bool write_settled(struct bb_sqlite *s, struct leased *leased) {
+    (void)leased;
+    return settle_all(s);
+}
+
+bool bb_sqlite_write_settled(struct bb_sqlite *s) {
+    return transact(s, write_settled);
+}

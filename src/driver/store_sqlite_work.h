@@ -1,0 +1,82 @@
+/*
+ * One pass over the database, in one transaction: what was settled is written, new events are
+ * fanned out into deliveries, what is due is leased.
+ */
+#ifndef BB_DRIVER_STORE_SQLITE_WORK_H
+#define BB_DRIVER_STORE_SQLITE_WORK_H
+
+#include <pthread.h>
+
+#include "base/heap.h"
+#include "driver/store_sqlite.h"
+#include "driver/store_sqlite_db.h"
+
+enum {
+    BB_SQLITE_BATCH = 256,  /* rows that are leased, or settled, in one transaction */
+    BB_SQLITE_WRITE_MS = 20 /* after which what was settled is written, be it ever so little */
+};
+
+/* The rows of one webhook that are not in memory. */
+struct bb_sqlite_queue {
+    struct bb_queue *queue; /* of those that are */
+    int64_t number;         /* of the webhook in the database */
+    int64_t due_ms;         /* of the first that waits; INT64_MAX: none does */
+    int64_t not_before_ms;
+    struct bb_heap_node node;
+    bool is_timed; /* `node` is in the heap */
+    bool is_stale; /* `due_ms` must be read again */
+    struct bb_sqlite_queue *next, *previous;
+    char id[];
+};
+
+struct bb_sqlite {
+    struct bb_store store; /* first */
+    struct bb_store_sqlite_config config;
+    struct bb_store_host host;
+    bool is_attached;
+    pthread_mutex_t lock; /* guards all of it */
+    struct bb_sqlite_db db;
+    struct bb_store *memory; /* what is leased */
+    struct bb_arena scratch;
+    struct bb_sqlite_queue *queues;
+    struct bb_sqlite_queue **by_number; /* the same, by the webhook's number */
+    size_t numbers;
+    struct bb_heap due;          /* of the queues that have something to lease */
+    size_t timed;                /* queues in it */
+    struct bb_delivery *settled; /* not written yet, the last one first */
+    size_t settled_count;
+    bool is_urgent;     /* another delivery may be due as soon as they are written */
+    size_t ended_count; /* of these: not to be retried or released */
+    int64_t settled_since_ms;
+    bool has_news;                 /* events were put, or may have been */
+    int64_t data_version;          /* changes when another connection has written */
+    int64_t look_again_ms;         /* for what others have written */
+    int64_t wait_ms;               /* between two looks: longer while nothing comes */
+    int64_t renew_ms;              /* the leases, at this time */
+    int64_t not_before_ms;         /* no pass: the last one failed */
+    int64_t now_ms, pass_ms;       /* of the last call, and of the last pass */
+    struct bb_sqlite_queue *asked; /* by bb_sqlite_lease_older */
+    int64_t asked_ms;
+};
+
+/* Notes how a claim ended; it is written by a later pass. Cannot fail. */
+void bb_sqlite_note_settled(struct bb_sqlite *s, struct bb_delivery *delivery,
+                            enum bb_settlement how, int64_t due_ms);
+
+/* Writes them now, and nothing else; forgets them, written or not. */
+bool bb_sqlite_write_settled(struct bb_sqlite *s);
+void bb_sqlite_forget_settled(struct bb_sqlite *s);
+
+/* The webhook's number, which it gets when it has none; -1: it could not be read or written. */
+int64_t bb_sqlite_number_of(struct bb_sqlite *s, const char *webhook_id);
+
+/* Does it. False: nothing was changed, the host was told, it is tried again a little later. */
+bool bb_sqlite_pass(struct bb_sqlite *s, int64_t now_ms);
+
+/* Leases what was enqueued before that time, due or not, held or not. */
+bool bb_sqlite_lease_older(struct bb_sqlite *s, struct bb_sqlite_queue *q, int64_t before_ms);
+
+/* The queue has something to lease at this time, or (INT64_MAX) nothing. */
+void bb_sqlite_time(struct bb_sqlite *s, struct bb_sqlite_queue *q);
+
+#endif
