@@ -88,7 +88,7 @@ static void free_queue(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
 static void sqlite_close(struct bb_store *store, struct bb_queue *queue) {
     struct bb_sqlite *s = lock(store);
     release_waiting(s, queue->kept);
-    bb_sqlite_pass(s, s->now_ms); /* its rows lie in the queue; if it fails, their leases run out */
+    bb_sqlite_write_settled(s); /* those rows lie in the queue; if it fails, their leases run out */
     bb_sqlite_forget_settled(s);
     free_queue(s, queue->kept);
     unlock(s);
@@ -246,6 +246,11 @@ static int sqlite_put(struct bb_store *store, const struct bb_put_place *place,
 
 /* ---- take, claim, settle, give ---- */
 
+/* Nothing is under way that would be settled soon. */
+static bool is_alone(const struct bb_sqlite *s) {
+    return s->memory->vtable->counts(s->memory).claimed == s->settled_count;
+}
+
 /* Though something in memory can be sent. */
 static bool must_write(const struct bb_sqlite *s, int64_t now_ms) {
     return s->is_urgent || s->settled_count >= BB_SQLITE_BATCH ||
@@ -256,23 +261,19 @@ static bool must_write(const struct bb_sqlite *s, int64_t now_ms) {
 static bool needs_pass(const struct bb_sqlite *s, int64_t now_ms) {
     if (now_ms < s->not_before_ms)
         return false;
-    return s->has_news || must_write(s, now_ms) || now_ms >= s->look_again_ms ||
-           (s->due.root && s->due.root->key <= now_ms);
+    return must_write(s, now_ms) || (s->settled && is_alone(s)) || s->has_news ||
+           now_ms >= s->look_again_ms || (s->due.root && s->due.root->key <= now_ms);
 }
 
 /* While something in memory can be sent, only what has waited long enough is written. */
 static struct bb_queue *sqlite_take(struct bb_store *store, int64_t now_ms) {
     struct bb_sqlite *s = lock(store);
-    struct bb_queue *queue = NULL;
     s->now_ms = now_ms;
-    if (!must_write(s, now_ms) || now_ms < s->not_before_ms)
-        queue = s->memory->vtable->take(s->memory, now_ms);
-    if (!queue && needs_pass(s, now_ms)) {
+    if (must_write(s, now_ms) && now_ms >= s->not_before_ms)
         bb_sqlite_pass(s, now_ms);
+    struct bb_queue *queue = s->memory->vtable->take(s->memory, now_ms);
+    if (!queue && needs_pass(s, now_ms) && bb_sqlite_pass(s, now_ms))
         queue = s->memory->vtable->take(s->memory, now_ms);
-    } else if (!queue) {
-        queue = s->memory->vtable->take(s->memory, now_ms);
-    }
     unlock(s);
     return queue;
 }
@@ -385,16 +386,20 @@ static void sqlite_settle(struct bb_store *store, struct bb_delivery *delivery,
 
 /* ---- looking ---- */
 
-static int64_t sqlite_next_ms(struct bb_store *store, int64_t now_ms) {
-    struct bb_sqlite *s = lock(store);
-    int64_t pass_ms = s->has_news || must_write(s, now_ms) ? now_ms : s->look_again_ms;
+static int64_t pass_ms(const struct bb_sqlite *s, int64_t now_ms) {
+    int64_t pass_ms = s->look_again_ms;
+    if (s->has_news || must_write(s, now_ms) || (s->settled && is_alone(s)))
+        pass_ms = now_ms;
     if (s->settled)
         pass_ms = least(pass_ms, s->settled_since_ms + BB_SQLITE_WRITE_MS);
     if (s->due.root)
         pass_ms = least(pass_ms, s->due.root->key);
-    if (pass_ms < s->not_before_ms)
-        pass_ms = s->not_before_ms;
-    int64_t next_ms = least(pass_ms, s->memory->vtable->next_ms(s->memory, now_ms));
+    return pass_ms < s->not_before_ms ? s->not_before_ms : pass_ms;
+}
+
+static int64_t sqlite_next_ms(struct bb_store *store, int64_t now_ms) {
+    struct bb_sqlite *s = lock(store);
+    int64_t next_ms = least(pass_ms(s, now_ms), s->memory->vtable->next_ms(s->memory, now_ms));
     unlock(s);
     return next_ms;
 }
