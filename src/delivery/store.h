@@ -28,6 +28,7 @@ enum bb_settlement { BB_SETTLED = 1, BB_SETTLED_RETRY, BB_SETTLED_RELEASE };
 struct bb_claim {
     int64_t number; /* of the row */
     int64_t event;
+    bool is_shared; /* the event has other deliveries */
     int64_t order_key;
     int64_t lease; /* whoever settles must still have it */
     int64_t leased_until_ms;

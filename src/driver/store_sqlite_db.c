@@ -9,16 +9,17 @@ enum { VERSION = 1 };
 
 #define NOW_MS "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
-/* `bb_event.open` is NULL until an event has been fanned out into deliveries, then how many of them
- * are not over; the last one takes the event with it. The indexes are partial: they hold what is
- * looked for, and nothing of what only waits. */
+/* There is one writer at a time, so events are committed in the order of their numbers, and one
+ * number says which are fanned out into deliveries: no event is written again before it is deleted.
+ * Most have one delivery, which takes the event with it; `bb_shared` counts those of the others.
+ * The indexes are partial: they hold what is looked for, and nothing of what only waits. */
 static const char tables[] =
-    "CREATE TABLE bb_outbox_version(version INTEGER NOT NULL);"
+    "CREATE TABLE bb_outbox_version(version INTEGER NOT NULL, fanned_out INTEGER NOT NULL);"
     "CREATE TABLE bb_webhook(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);"
     "CREATE TABLE bb_event(number INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT NOT NULL,"
     " webhooks TEXT, key TEXT, enqueued_ms INTEGER NOT NULL DEFAULT (" NOW_MS "),"
-    " due_ms INTEGER NOT NULL DEFAULT 0, open INTEGER);"
-    "CREATE INDEX bb_event_new ON bb_event(number) WHERE open IS NULL;"
+    " due_ms INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE bb_shared(event INTEGER PRIMARY KEY, open INTEGER NOT NULL);"
     "CREATE UNIQUE INDEX bb_event_key ON bb_event(key) WHERE key IS NOT NULL;"
     "CREATE TABLE bb_delivery(number INTEGER PRIMARY KEY, webhook INTEGER NOT NULL,"
     " event INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL,"
@@ -32,13 +33,14 @@ static const char tables[] =
     "CREATE INDEX bb_delivery_lease ON bb_delivery(leased_until_ms) WHERE lease <> 0;"
     "CREATE INDEX bb_delivery_order ON bb_delivery(webhook, order_key, number)"
     " WHERE order_key <> 0;"
-    "INSERT INTO bb_outbox_version VALUES(1);";
+    "INSERT INTO bb_outbox_version VALUES(1, 0);";
 
 /* ---- statements ---- */
 
 #define ROWS                                                                                       \
     "SELECT d.number, d.event, d.enqueued_ms, d.due_ms, d.order_key, d.attempts, d.steps,"         \
-    " d.unknowns, e.json FROM bb_delivery d CROSS JOIN bb_event e ON e.number = d.event"
+    " d.unknowns, e.json, EXISTS(SELECT 1 FROM bb_shared s WHERE s.event = d.event) FROM "         \
+    "bb_delivery d CROSS JOIN bb_event e ON e.number = d.event"
 
 static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -46,11 +48,16 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_ROLLBACK] = "ROLLBACK",
     [BB_SQL_PUT] = "INSERT INTO bb_event(json, webhooks, key, enqueued_ms, due_ms)"
                    " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-    [BB_SQL_NEW_EVENTS] = "SELECT number, webhooks, enqueued_ms, due_ms FROM bb_event"
-                          " WHERE open IS NULL ORDER BY number LIMIT ?1",
-    [BB_SQL_FANNED_OUT] = "UPDATE bb_event SET open = ?2 WHERE number = ?1",
+    [BB_SQL_NEW_EVENTS] = "SELECT number, webhooks, enqueued_ms, due_ms, json FROM bb_event"
+                          " WHERE number > (SELECT fanned_out FROM bb_outbox_version)"
+                          " ORDER BY number LIMIT ?1",
+    [BB_SQL_FANNED_OUT] = "UPDATE bb_outbox_version SET fanned_out = ?1",
+    [BB_SQL_SHARE] = "INSERT INTO bb_shared VALUES(?1, ?2)",
     [BB_SQL_DELIVER] = "INSERT INTO bb_delivery(webhook, event, enqueued_ms, due_ms, order_key,"
                        " is_held) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [BB_SQL_DELIVER_LEASED] =
+        "INSERT INTO bb_delivery(webhook, event, enqueued_ms, due_ms, order_key, is_held, lease,"
+        " leased_until_ms, claims) VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, " NOW_MS " + ?7, 1)",
     [BB_SQL_IS_HELD] = "SELECT 1 FROM bb_delivery WHERE webhook = ?1 AND order_key = ?2 AND"
                        " order_key <> 0 LIMIT 1",
     [BB_SQL_ADD_WEBHOOK] = "INSERT INTO bb_webhook(id) VALUES(?1) ON CONFLICT DO NOTHING",
@@ -72,8 +79,9 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_RETRY] = "UPDATE bb_delivery SET lease = 0, claims = 0, due_ms = ?3, attempts = ?4,"
                      " steps = ?5, unknowns = ?6 WHERE number = ?1 AND lease = ?2",
     [BB_SQL_END] = "DELETE FROM bb_delivery WHERE number = ?1 AND lease = ?2",
-    [BB_SQL_END_LAST_OF_EVENT] = "DELETE FROM bb_event WHERE number = ?1 AND open = 1",
-    [BB_SQL_END_ONE_OF_EVENT] = "UPDATE bb_event SET open = open - 1 WHERE number = ?1",
+    [BB_SQL_END_ONE_OF_SHARED] = "UPDATE bb_shared SET open = open - 1 WHERE event = ?1",
+    [BB_SQL_END_SHARED] = "DELETE FROM bb_shared WHERE event = ?1 AND open = 0",
+    [BB_SQL_END_EVENT] = "DELETE FROM bb_event WHERE number = ?1",
     [BB_SQL_NEXT_OF_ORDER] = "UPDATE bb_delivery SET is_held = 0 WHERE number = (SELECT"
                              " min(number) FROM bb_delivery WHERE webhook = ?1 AND"
                              " order_key = ?2 AND order_key <> 0)",
@@ -152,6 +160,8 @@ int bb_sqlite_db_open(struct bb_sqlite_db *db, const char *path, bool is_full, b
     if (code == BB_OK)
         sqlite3_busy_timeout(db->handle, 5000); /* while nothing is under way yet */
     if (code == BB_OK && (!execute(db->handle, "PRAGMA journal_mode = WAL") ||
+                          !execute(db->handle, "PRAGMA cache_size = -16384") ||
+                          !execute(db->handle, "PRAGMA wal_autocheckpoint = 4000") ||
                           !execute(db->handle, is_full ? "PRAGMA synchronous = FULL"
                                                        : "PRAGMA synchronous = NORMAL")))
         code = bb_sqlite_db_fail(db->handle, "the file cannot be used", error);

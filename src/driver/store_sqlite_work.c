@@ -1,32 +1,12 @@
-#include "driver/store_sqlite_work.h"
+#include "driver/store_sqlite_pass.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "driver/store_memory.h"
 
-/* Times do not overflow: the end of time stays the end of time. */
-static int64_t later(int64_t time_ms, int64_t by_ms) {
-    return by_ms > 0 && time_ms > INT64_MAX - by_ms ? INT64_MAX : time_ms + by_ms;
-}
-
-/* What one transaction leases. */
-struct leased {
-    struct bb_delivery rows[BB_SQLITE_BATCH];
-    int64_t due_ms[BB_SQLITE_BATCH];
-    size_t count;
-    int64_t lease;
-    int64_t until_ms;
-    bool has_looked, has_more; /* for, and new events */
-};
-
 /* ---- queues ---- */
-
-static struct bb_sqlite_queue *find_queue(const struct bb_sqlite *s, int64_t number) {
-    return number >= 0 && (size_t)number < s->numbers ? s->by_number[number] : NULL;
-}
 
 void bb_sqlite_time(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
     int64_t due_ms = q->due_ms > q->not_before_ms ? q->due_ms : q->not_before_ms;
@@ -68,18 +48,23 @@ static bool refresh_stale(struct bb_sqlite *s) {
 
 /* ---- what was settled ---- */
 
+static bool end_event(struct bb_sqlite *s, const struct bb_claim *claim) {
+    if (!claim->is_shared)
+        return bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", claim->event);
+    return bb_sqlite_db_run(&s->db, BB_SQL_END_ONE_OF_SHARED, "i", claim->event) &&
+           bb_sqlite_db_run(&s->db, BB_SQL_END_SHARED, "i", claim->event) &&
+           (sqlite3_changes(s->db.handle) == 0 ||
+            bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", claim->event));
+}
+
 static bool end_row(struct bb_sqlite *s, const struct bb_claim *claim, int64_t webhook) {
     if (!bb_sqlite_db_run(&s->db, BB_SQL_END, "ii", claim->number, claim->lease))
         return false;
     if (sqlite3_changes(s->db.handle) == 0)
         return true; /* somebody else's by now */
-    if (!bb_sqlite_db_run(&s->db, BB_SQL_END_LAST_OF_EVENT, "i", claim->event))
-        return false;
-    if (sqlite3_changes(s->db.handle) == 0 &&
-        !bb_sqlite_db_run(&s->db, BB_SQL_END_ONE_OF_EVENT, "i", claim->event))
-        return false;
-    return !claim->order_key ||
-           bb_sqlite_db_run(&s->db, BB_SQL_NEXT_OF_ORDER, "ii", webhook, claim->order_key);
+    return end_event(s, claim) &&
+           (!claim->order_key ||
+            bb_sqlite_db_run(&s->db, BB_SQL_NEXT_OF_ORDER, "ii", webhook, claim->order_key));
 }
 
 static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
@@ -92,7 +77,7 @@ static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
     if (claim->how == BB_SETTLED_RELEASE)
         return bb_sqlite_db_run(&s->db, BB_SQL_RELEASE, "ii", claim->number, claim->lease);
     return bb_sqlite_db_run(&s->db, BB_SQL_RETRY, "iiiiii", claim->number, claim->lease,
-                            later(claim->due_ms, s->host.wall_offset_ms),
+                            bb_sqlite_later(claim->due_ms, s->host.wall_offset_ms),
                             (int64_t)history->attempts, (int64_t)history->steps,
                             (int64_t)history->unknowns);
 }
@@ -128,128 +113,12 @@ void bb_sqlite_forget_settled(struct bb_sqlite *s) {
     s->is_urgent = false;
 }
 
-/* ---- new events ---- */
+/* ---- what is due ---- */
 
-/* One "order_key length:id," of the list of webhooks; false at its end. */
-static bool next_webhook(const char **at, int64_t *order_key, const char **id, size_t *length) {
-    char *end;
-    if (!*at || !**at)
-        return false;
-    *order_key = strtoll(*at, &end, 10);
-    *length = strtoul(end, &end, 10);
-    *id = end + (*end == ':');
-    if (strnlen(*id, *length) < *length)
-        return false;
-    *at = *id + *length;
-    *at += **at == ',';
-    return true;
-}
-
-int64_t bb_sqlite_number_of(struct bb_sqlite *s, const char *id) {
-    bool failed = false;
-    int64_t number = -1;
-    for (int i = 0; i < 2 && number < 0 && !failed; i++) {
-        sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_FIND_WEBHOOK, "t", id);
-        if (bb_sqlite_db_step(row, &failed)) {
-            number = sqlite3_column_int64(row, 0);
-            sqlite3_reset(row);
-        } else if (!failed) {
-            failed = !bb_sqlite_db_run(&s->db, BB_SQL_ADD_WEBHOOK, "t", id);
-        }
-    }
-    return failed ? -1 : number;
-}
-
-struct fresh {
-    int64_t number;
-    const char *webhooks; /* the scratch arena's */
-    int64_t enqueued_ms, due_ms;
-};
-
-/* A later one of its order waits until the earlier one is over. */
-static bool is_held(struct bb_sqlite *s, int64_t webhook, int64_t order_key, bool *failed) {
-    if (!order_key)
-        return false;
-    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_IS_HELD, "ii", webhook, order_key);
-    bool is = bb_sqlite_db_step(row, failed);
-    sqlite3_reset(row);
-    return is;
-}
-
-static bool deliver(struct bb_sqlite *s, const struct fresh *event, const char *id,
-                    int64_t order_key) {
-    bool failed = false;
-    int64_t webhook = bb_sqlite_number_of(s, id);
-    int64_t held = webhook >= 0 && is_held(s, webhook, order_key, &failed);
-    struct bb_sqlite_queue *q = find_queue(s, webhook);
-    if (q)
-        q->is_stale = true;
-    return webhook >= 0 && !failed &&
-           bb_sqlite_db_run(&s->db, BB_SQL_DELIVER, "iiiiii", webhook, event->number,
-                            event->enqueued_ms, event->due_ms, order_key, held);
-}
-
-static bool fan_out(struct bb_sqlite *s, const struct fresh *event) {
-    const char *at = event->webhooks, *id;
-    int64_t order_key, open = 0;
-    for (size_t length; next_webhook(&at, &order_key, &id, &length); open++) {
-        const char *name = bb_arena_copy(&s->scratch, id, length);
-        if (!name || !deliver(s, event, name, order_key))
-            return false;
-    }
-    return bb_sqlite_db_run(&s->db, BB_SQL_FANNED_OUT, "ii", event->number, open);
-}
-
-static bool read_new(struct bb_sqlite *s, struct fresh events[BB_SQLITE_BATCH], size_t *count) {
-    bool failed = false;
-    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_NEW_EVENTS, "i", (int64_t)BB_SQLITE_BATCH);
-    for (*count = 0; *count < BB_SQLITE_BATCH && bb_sqlite_db_step(row, &failed); ++*count) {
-        const char *webhooks = (const char *)sqlite3_column_text(row, 1);
-        events[*count] = (struct fresh){
-            .number = sqlite3_column_int64(row, 0),
-            .webhooks = webhooks ? bb_arena_copy(&s->scratch, webhooks, strlen(webhooks)) : "",
-            .enqueued_ms = sqlite3_column_int64(row, 2),
-            .due_ms = sqlite3_column_int64(row, 3),
-        };
-    }
-    sqlite3_reset(row);
-    return !failed && !s->scratch.failed;
-}
-
-/* Oldest first. With a whole batch there may be more. */
-static bool fan_out_new(struct bb_sqlite *s, struct leased *leased) {
-    struct fresh events[BB_SQLITE_BATCH];
-    size_t count = 0;
-    bool ok = read_new(s, events, &count);
-    for (size_t i = 0; ok && i < count; i++)
-        ok = fan_out(s, &events[i]);
-    leased->has_looked = true;
-    leased->has_more = count == BB_SQLITE_BATCH;
-    return ok;
-}
-
-/* ---- leases ---- */
-
-static struct bb_parcel *parcel_of(struct bb_sqlite *s, const struct leased *leased, int64_t event,
-                                   sqlite3_stmt *row) {
-    for (size_t i = leased->count; i-- > 0;)
-        if (leased->rows[i].claim.event == event)
-            return bb_parcel_retain(leased->rows[i].parcel);
-    bb_event_doc *document = NULL;
-    const char *json = (const char *)sqlite3_column_text(row, 8);
-    if (!json || bb_event_parse(&s->config.mem, json, (size_t)sqlite3_column_bytes(row, 8),
-                                &document, NULL) != BB_OK)
-        return NULL;
-    struct bb_parcel *parcel = bb_parcel_new(&s->config.mem, bb_event_doc_event(document));
-    bb_event_doc_free(document);
-    return parcel;
-}
-
-static void read_row(struct bb_sqlite *s, struct leased *leased, struct bb_sqlite_queue *q,
-                     struct bb_parcel *parcel, sqlite3_stmt *row) {
+static void read_row(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
+                     struct bb_sqlite_queue *q, struct bb_parcel *parcel, sqlite3_stmt *row) {
     int64_t offset = s->host.wall_offset_ms;
-    leased->due_ms[leased->count] = sqlite3_column_int64(row, 3) - offset;
-    leased->rows[leased->count++] = (struct bb_delivery){
+    const struct bb_delivery delivery = {
         .parcel = parcel,
         .queue = q->queue,
         .history = {.enqueued_ms = sqlite3_column_int64(row, 2) - offset,
@@ -258,19 +127,21 @@ static void read_row(struct bb_sqlite *s, struct leased *leased, struct bb_sqlit
                     .unknowns = (uint32_t)sqlite3_column_int64(row, 7)},
         .claim = {.number = sqlite3_column_int64(row, 0),
                   .event = sqlite3_column_int64(row, 1),
-                  .order_key = sqlite3_column_int64(row, 4),
-                  .lease = leased->lease},
+                  .is_shared = sqlite3_column_int(row, 9) != 0,
+                  .order_key = sqlite3_column_int64(row, 4)},
     };
+    bb_sqlite_add_leased(leased, &delivery, sqlite3_column_int64(row, 3) - offset);
 }
 
 /* First all are read, because a lease takes a row out of the index that is read. */
-static bool lease_from(struct bb_sqlite *s, struct leased *leased, struct bb_sqlite_queue *q,
-                       enum bb_sql which, int64_t time_ms, size_t most) {
+static bool lease_from(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
+                       struct bb_sqlite_queue *q, enum bb_sql which, int64_t time_ms, size_t most) {
     bool failed = false;
     size_t first = leased->count;
     sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, which, "iii", q->number, time_ms, (int64_t)most);
     while (leased->count - first < most && bb_sqlite_db_step(row, &failed)) {
-        struct bb_parcel *parcel = parcel_of(s, leased, sqlite3_column_int64(row, 1), row);
+        struct bb_parcel *parcel = bb_sqlite_parcel(s, leased, sqlite3_column_int64(row, 1),
+                                                    (const char *)sqlite3_column_text(row, 8));
         if (!parcel) {
             failed = true;
             break;
@@ -286,14 +157,15 @@ static bool lease_from(struct bb_sqlite *s, struct leased *leased, struct bb_sql
 
 /* A fair share for each queue that is due: what is leased and cannot be sent is of use to nobody.
  */
-static bool lease_due(struct bb_sqlite *s, struct leased *leased) {
+static bool lease_due(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     enum { LEAST = 8 };
     size_t share = s->timed ? BB_SQLITE_BATCH / s->timed : BB_SQLITE_BATCH;
     share = share < LEAST ? LEAST : share;
     while (s->due.root && s->due.root->key <= s->now_ms && leased->count < BB_SQLITE_BATCH) {
         struct bb_sqlite_queue *q = of_node(s->due.root);
         size_t room = BB_SQLITE_BATCH - leased->count;
-        if (!lease_from(s, leased, q, BB_SQL_DUE, later(s->now_ms, s->host.wall_offset_ms),
+        if (!lease_from(s, leased, q, BB_SQL_DUE,
+                        bb_sqlite_later(s->now_ms, s->host.wall_offset_ms),
                         share < room ? share : room))
             return false;
         q->due_ms = INT64_MAX; /* not again in this pass */
@@ -304,7 +176,7 @@ static bool lease_due(struct bb_sqlite *s, struct leased *leased) {
 }
 
 /* After the commit, when nobody else can have them. */
-static void keep_leased(struct bb_sqlite *s, const struct leased *leased) {
+static void keep_leased(struct bb_sqlite *s, const struct bb_sqlite_leased *leased) {
     for (size_t i = 0; i < leased->count; i++) {
         struct bb_delivery row = leased->rows[i];
         row.claim.leased_until_ms = leased->until_ms;
@@ -313,7 +185,7 @@ static void keep_leased(struct bb_sqlite *s, const struct leased *leased) {
     }
 }
 
-static void release_parcels(const struct leased *leased) {
+static void release_parcels(const struct bb_sqlite_leased *leased) {
     for (size_t i = 0; i < leased->count; i++)
         bb_parcel_release(leased->rows[i].parcel);
 }
@@ -344,7 +216,7 @@ static bool renew_leases(struct bb_sqlite *s, int64_t until_ms) {
         return true;
     bb_store_memory_each(s->memory, renew, &renewal);
     if (!renewal.failed)
-        s->renew_ms = later(s->now_ms, s->config.lease_ms / 3);
+        s->renew_ms = bb_sqlite_later(s->now_ms, s->config.lease_ms / 3);
     return !renewal.failed;
 }
 
@@ -372,7 +244,7 @@ static bool look_around(struct bb_sqlite *s) {
     s->wait_ms = is_changed                    ? SHORTEST_MS
                  : 2 * s->wait_ms < LONGEST_MS ? 2 * s->wait_ms
                                                : LONGEST_MS;
-    s->look_again_ms = later(s->now_ms, s->wait_ms);
+    s->look_again_ms = bb_sqlite_later(s->now_ms, s->wait_ms);
     return !failed;
 }
 
@@ -393,14 +265,14 @@ static bool give_up(struct bb_sqlite *s) {
     for (struct bb_sqlite_queue *q = s->queues; q; q = q->next)
         q->is_stale = true;
     s->has_news = true;
-    s->not_before_ms = later(s->now_ms, AGAIN_MS);
+    s->not_before_ms = bb_sqlite_later(s->now_ms, AGAIN_MS);
     return false;
 }
 
 /* One transaction of `work`; what it leased is kept once it is committed. */
 static bool transact(struct bb_sqlite *s,
-                     bool (*work)(struct bb_sqlite *s, struct leased *leased)) {
-    struct leased leased = {.until_ms = later(s->now_ms, s->config.lease_ms)};
+                     bool (*work)(struct bb_sqlite *s, struct bb_sqlite_leased *leased)) {
+    struct bb_sqlite_leased leased = {.until_ms = bb_sqlite_later(s->now_ms, s->config.lease_ms)};
     sqlite3_randomness(sizeof leased.lease, &leased.lease);
     leased.lease = (leased.lease & INT64_MAX) | 1; /* never 0, which is nobody's */
     bool ok = bb_sqlite_db_run(&s->db, BB_SQL_BEGIN, "") && work(s, &leased) &&
@@ -416,10 +288,10 @@ static bool transact(struct bb_sqlite *s,
     return ok || give_up(s);
 }
 
-static bool work(struct bb_sqlite *s, struct leased *leased) {
+static bool work(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     return settle_all(s) && look_around(s) && renew_leases(s, leased->until_ms) &&
-           (!s->has_news || fan_out_new(s, leased)) && refresh_stale(s) && lease_due(s, leased) &&
-           refresh_stale(s);
+           (!s->has_news || bb_sqlite_fan_out(s, leased)) && refresh_stale(s) &&
+           lease_due(s, leased) && refresh_stale(s);
 }
 
 bool bb_sqlite_pass(struct bb_sqlite *s, int64_t now_ms) {
@@ -427,10 +299,10 @@ bool bb_sqlite_pass(struct bb_sqlite *s, int64_t now_ms) {
     return transact(s, work);
 }
 
-static bool older(struct bb_sqlite *s, struct leased *leased) {
+static bool older(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     enum { SOME = 32 };
     struct bb_sqlite_queue *q = s->asked;
-    int64_t before_ms = later(s->asked_ms, s->host.wall_offset_ms);
+    int64_t before_ms = bb_sqlite_later(s->asked_ms, s->host.wall_offset_ms);
     q->is_stale = true;
     return settle_all(s) && lease_from(s, leased, q, BB_SQL_OLDER, before_ms, SOME) &&
            refresh_stale(s);
@@ -442,7 +314,7 @@ bool bb_sqlite_lease_older(struct bb_sqlite *s, struct bb_sqlite_queue *q, int64
     return transact(s, older);
 }
 
-static bool write_settled(struct bb_sqlite *s, struct leased *leased) {
+static bool write_settled(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     (void)leased;
     return settle_all(s);
 }

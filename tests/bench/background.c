@@ -109,7 +109,8 @@ static bool run_rest(unsigned port, unsigned rounds, unsigned count, unsigned on
            (only && only != 6 ? true : bench_tls(rounds)) &&
            (only && only != 7 ? true : bench_slow(port, rounds < 3 ? rounds : 3)) &&
            (only && only != 8 ? true : bench_memory()) &&
-           (only && only != 9 ? true : bench_peer(port, rounds, count));
+           (only && only != 9 ? true : bench_peer(port, rounds, count)) &&
+           (only && only != 10 ? true : bench_outbox(port, rounds, count));
 }
 
 int main(int argc, char **argv) {

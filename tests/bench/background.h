@@ -36,6 +36,7 @@ struct bench_fleet {
     unsigned hanging; /* the first ones have this path: */
     const char *hanging_path;
     const bb_allocator *allocator; /* NULL: malloc */
+    bb_outbox *outbox;             /* NULL: in memory */
     bb_notice_fn notify;
     void *notify_user;
 };
@@ -59,6 +60,7 @@ bool bench_hosts(unsigned port, unsigned rounds, unsigned count);
 bool bench_slow(unsigned port, unsigned rounds);
 bool bench_tls(unsigned rounds);
 bool bench_memory(void);
+bool bench_outbox(unsigned port, unsigned rounds, unsigned count);
 bool bench_peer(unsigned port, unsigned rounds, unsigned count);
 
 #endif

@@ -1,0 +1,190 @@
+/* New events: each becomes a delivery for each webhook that wants it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver/store_sqlite_pass.h"
+
+static struct bb_sqlite_queue *find_queue(const struct bb_sqlite *s, int64_t number) {
+    return number >= 0 && (size_t)number < s->numbers ? s->by_number[number] : NULL;
+}
+
+/* ---- leases ---- */
+
+static struct bb_parcel *parse_event(struct bb_sqlite *s, const char *json) {
+    bb_event_doc *document = NULL;
+    if (!json || bb_event_parse(&s->config.mem, json, strlen(json), &document, NULL) != BB_OK)
+        return NULL;
+    struct bb_parcel *parcel = bb_parcel_new(&s->config.mem, bb_event_doc_event(document));
+    bb_event_doc_free(document);
+    return parcel;
+}
+
+/* Retained for the caller; one for all deliveries of an event that are leased together. */
+struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
+                                   int64_t event, const char *json) {
+    for (size_t i = leased->count; i-- > 0;)
+        if (leased->rows[i].claim.event == event)
+            return bb_parcel_retain(leased->rows[i].parcel);
+    return parse_event(s, json);
+}
+
+void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_delivery *row,
+                          int64_t due_ms) {
+    leased->due_ms[leased->count] = due_ms;
+    leased->rows[leased->count] = *row;
+    leased->rows[leased->count++].claim.lease = leased->lease;
+}
+
+/* ---- new events ---- */
+
+/* One "order_key length:id," of the list of webhooks; false at its end. */
+static bool next_webhook(const char **at, int64_t *order_key, const char **id, size_t *length) {
+    char *end;
+    if (!*at || !**at)
+        return false;
+    *order_key = strtoll(*at, &end, 10);
+    *length = strtoul(end, &end, 10);
+    *id = end + (*end == ':');
+    if (strnlen(*id, *length) < *length)
+        return false;
+    *at = *id + *length;
+    *at += **at == ',';
+    return true;
+}
+
+static bool has_several(const char *webhooks) {
+    int64_t order_key;
+    const char *at = webhooks, *id;
+    size_t length;
+    return next_webhook(&at, &order_key, &id, &length) &&
+           next_webhook(&at, &order_key, &id, &length);
+}
+
+int64_t bb_sqlite_number_of(struct bb_sqlite *s, const char *id) {
+    bool failed = false;
+    int64_t number = -1;
+    for (int i = 0; i < 2 && number < 0 && !failed; i++) {
+        sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_FIND_WEBHOOK, "t", id);
+        if (bb_sqlite_db_step(row, &failed)) {
+            number = sqlite3_column_int64(row, 0);
+            sqlite3_reset(row);
+        } else if (!failed) {
+            failed = !bb_sqlite_db_run(&s->db, BB_SQL_ADD_WEBHOOK, "t", id);
+        }
+    }
+    return failed ? -1 : number;
+}
+
+struct fresh {
+    int64_t number;
+    const char *webhooks, *json; /* the scratch arena's */
+    int64_t enqueued_ms, due_ms;
+    bool is_shared; /* by several webhooks */
+};
+
+/* A later one of its order waits until the earlier one is over. */
+static bool is_held(struct bb_sqlite *s, int64_t webhook, int64_t order_key, bool *failed) {
+    if (!order_key)
+        return false;
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_IS_HELD, "ii", webhook, order_key);
+    bool is = bb_sqlite_db_step(row, failed);
+    sqlite3_reset(row);
+    return is;
+}
+
+/* Whether it can be leased as it is made: it is due, and nothing waits ahead of it. */
+static bool is_next(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
+                    const struct bb_sqlite_queue *q, const struct fresh *event) {
+    return q && leased->count < BB_SQLITE_BATCH && !q->is_stale && q->due_ms == INT64_MAX &&
+           q->not_before_ms <= s->now_ms &&
+           event->due_ms <= bb_sqlite_later(s->now_ms, s->host.wall_offset_ms) &&
+           s->memory->vtable->waiting(s->memory, q->queue) < BB_SQLITE_BATCH;
+}
+
+static bool deliver_leased(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
+                           struct bb_sqlite_queue *q, const struct fresh *event,
+                           int64_t order_key) {
+    struct bb_parcel *parcel = bb_sqlite_parcel(s, leased, event->number, event->json);
+    if (!parcel)
+        return false;
+    bool ok = bb_sqlite_db_run(&s->db, BB_SQL_DELIVER_LEASED, "iiiiiii", q->number, event->number,
+                               event->enqueued_ms, event->due_ms, order_key, leased->lease,
+                               s->config.lease_ms);
+    const struct bb_delivery delivery = {
+        .parcel = parcel,
+        .queue = q->queue,
+        .history = {.enqueued_ms = event->enqueued_ms - s->host.wall_offset_ms},
+        .claim = {.number = sqlite3_last_insert_rowid(s->db.handle),
+                  .event = event->number,
+                  .is_shared = event->is_shared,
+                  .order_key = order_key},
+    };
+    bb_sqlite_add_leased(leased, &delivery, event->due_ms - s->host.wall_offset_ms);
+    return ok;
+}
+
+static bool deliver(struct bb_sqlite *s, struct bb_sqlite_leased *leased, const struct fresh *event,
+                    const char *id, int64_t order_key) {
+    bool failed = false;
+    int64_t webhook = bb_sqlite_number_of(s, id);
+    if (webhook < 0)
+        return false;
+    struct bb_sqlite_queue *q = find_queue(s, webhook);
+    int64_t held = is_held(s, webhook, order_key, &failed);
+    if (!failed && !held && is_next(s, leased, q, event))
+        return deliver_leased(s, leased, q, event, order_key);
+    if (q)
+        q->is_stale = true;
+    return !failed && bb_sqlite_db_run(&s->db, BB_SQL_DELIVER, "iiiiii", webhook, event->number,
+                                       event->enqueued_ms, event->due_ms, order_key, held);
+}
+
+static bool fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
+                    const struct fresh *event) {
+    const char *at = event->webhooks, *id;
+    int64_t order_key, open = 0;
+    for (size_t length; next_webhook(&at, &order_key, &id, &length); open++) {
+        const char *name = bb_arena_copy(&s->scratch, id, length);
+        if (!name || !deliver(s, leased, event, name, order_key))
+            return false;
+    }
+    if (open == 0)
+        return bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", event->number);
+    return !event->is_shared || bb_sqlite_db_run(&s->db, BB_SQL_SHARE, "ii", event->number, open);
+}
+
+static const char *keep_text(struct bb_sqlite *s, sqlite3_stmt *row, int column) {
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    return bb_arena_copy(&s->scratch, text ? text : "", (size_t)sqlite3_column_bytes(row, column));
+}
+
+static bool read_new(struct bb_sqlite *s, struct fresh events[BB_SQLITE_BATCH], size_t *count) {
+    bool failed = false;
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_NEW_EVENTS, "i", (int64_t)BB_SQLITE_BATCH);
+    for (*count = 0; *count < BB_SQLITE_BATCH && bb_sqlite_db_step(row, &failed); ++*count) {
+        events[*count] = (struct fresh){
+            .number = sqlite3_column_int64(row, 0),
+            .webhooks = keep_text(s, row, 1),
+            .json = keep_text(s, row, 4),
+            .enqueued_ms = sqlite3_column_int64(row, 2),
+            .due_ms = sqlite3_column_int64(row, 3),
+        };
+        events[*count].is_shared = has_several(events[*count].webhooks);
+    }
+    sqlite3_reset(row);
+    return !failed && !s->scratch.failed;
+}
+
+/* With a whole batch there may be more. */
+bool bb_sqlite_fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
+    struct fresh events[BB_SQLITE_BATCH];
+    size_t count = 0;
+    bool ok = read_new(s, events, &count);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = fan_out(s, leased, &events[i]);
+    if (ok && count > 0)
+        ok = bb_sqlite_db_run(&s->db, BB_SQL_FANNED_OUT, "i", events[count - 1].number);
+    leased->has_looked = true;
+    leased->has_more = count == BB_SQLITE_BATCH;
+    return ok;
+}

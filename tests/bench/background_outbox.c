@@ -1,0 +1,161 @@
+/* What the outbox on disk costs: delivery of what is enqueued already, against the one in memory;
+ * and enqueueing in the host's own transaction, against a bare INSERT of the same bytes. */
+#include "bench/background.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bb_webhook_sqlite.h"
+
+enum { HOOKS = 64 };
+
+static char path[] = "/tmp/bench_outbox_XXXXXX";
+
+static void remove_files(void) {
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < 3; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s%s", path, ends[i]);
+        unlink(name);
+    }
+}
+
+static bb_outbox *open_outbox(bb_sqlite_safety safety) {
+    bb_sqlite_options options = BB_SQLITE_OPTIONS_INIT;
+    bb_error error = BB_ERROR_INIT;
+    bb_outbox *outbox = NULL;
+    options.safety = safety;
+    if (bb_sqlite_open(path, &options, &outbox, &error) != BB_OK)
+        fprintf(stderr, "bench: %s\n", error.text);
+    return outbox;
+}
+
+/* ---- delivery */
+
+static bool enqueue_all(struct bench_sender *sender, unsigned count) {
+    bool ok = true;
+    for (unsigned i = 0; ok && i < count; i++) {
+        struct bench_sample *sample = &sender->samples[i % 4096];
+        sample->project.id = i % HOOKS + 1;
+        ok = bb_webhook_enqueue(sender->dispatcher, &sample->event, NULL, NULL, NULL) == BB_OK;
+    }
+    return ok;
+}
+
+/* Deliveries a second; negative when one failed. */
+static double deliver(unsigned port, unsigned count, bb_outbox *outbox) {
+    struct bench_fleet fleet = {.type = BB_CUSTOM,
+                                .count = HOOKS,
+                                .port = port,
+                                .path = "/hooks",
+                                .by_project = true,
+                                .outbox = outbox};
+    struct bench_sender sender;
+    bool ok = bench_sender_open(&sender, &fleet) && bench_sender_run(&sender, &fleet, 2 * HOOKS) &&
+              enqueue_all(&sender, count);
+    double began = bench_now_s();
+    ok = ok && bb_dispatcher_flush(sender.dispatcher, 120000, NULL) == BB_OK;
+    double took = bench_now_s() - began;
+    bench_sender_close(&sender);
+    return ok ? count / took : -1;
+}
+
+static double deliver_from_disk(unsigned port, unsigned count, bb_sqlite_safety safety) {
+    remove_files();
+    bb_outbox *outbox = open_outbox(BB_SQLITE_PROCESS_CRASH);
+    double rate = outbox ? deliver(port, count, outbox) : -1;
+    (void)safety;
+    bb_outbox_free(outbox);
+    remove_files();
+    return rate;
+}
+
+static bool compare_deliveries(unsigned port, unsigned rounds, unsigned count) {
+    double memory[BENCH_MAX_ROUNDS], disk[BENCH_MAX_ROUNDS], ratios[BENCH_MAX_ROUNDS];
+    for (unsigned i = 0; i < rounds; i++) {
+        memory[i] = deliver(port, count, NULL);
+        disk[i] = deliver_from_disk(port, count, BB_SQLITE_PROCESS_CRASH);
+        if (memory[i] < 0 || disk[i] < 0)
+            return false;
+        ratios[i] = disk[i] / memory[i];
+    }
+    printf("delivery of %u events that are enqueued already, Custom\n"
+           "    in memory %8.0f/s\n    in SQLite %8.0f/s (process crash): ratio %.2f (at least "
+           "0.5)\n\n",
+           count, bench_median(memory, rounds), bench_median(disk, rounds),
+           bench_median(ratios, rounds));
+    return true;
+}
+
+/* ---- enqueue in the host's transaction */
+
+static double bare_inserts(sqlite3 *db, const char *json, unsigned count) {
+    sqlite3_stmt *statement = NULL;
+    sqlite3_prepare_v2(db, "INSERT INTO bare(json, name) VALUES(?1, ?2)", -1, &statement, NULL);
+    double began = bench_cpu_s();
+    sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+    for (unsigned i = 0; i < count; i++) {
+        sqlite3_bind_text(statement, 1, json, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 2, "0 6:room 1,", -1, SQLITE_STATIC);
+        sqlite3_step(statement);
+        sqlite3_reset(statement);
+    }
+    sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    double took = bench_cpu_s() - began;
+    sqlite3_finalize(statement);
+    return took;
+}
+
+static double enqueues(struct bench_sender *sender, sqlite3 *db, unsigned count) {
+    struct bench_sample *sample = &sender->samples[0];
+    sample->project.id = 1;
+    double began = bench_cpu_s();
+    sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+    for (unsigned i = 0; i < count; i++)
+        if (bb_sqlite_enqueue(sender->dispatcher, db, sqlite3_sourceid(), &sample->event, NULL,
+                              NULL, NULL) != BB_OK)
+            return -1;
+    sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    return bench_cpu_s() - began;
+}
+
+static bool compare_enqueues(unsigned port, unsigned rounds, unsigned count) {
+    double bare[BENCH_MAX_ROUNDS], own[BENCH_MAX_ROUNDS], ratios[BENCH_MAX_ROUNDS];
+    char json[4096];
+    size_t length;
+    remove_files();
+    bb_outbox *outbox = open_outbox(BB_SQLITE_PROCESS_CRASH);
+    struct bench_fleet fleet = {.type = BB_CUSTOM,
+                                .count = HOOKS,
+                                .port = port,
+                                .path = "/hooks",
+                                .by_project = true,
+                                .outbox = outbox};
+    struct bench_sender sender;
+    sqlite3 *db = NULL;
+    bool ok = outbox && bench_sender_open(&sender, &fleet) && sqlite3_open(path, &db) == SQLITE_OK;
+    sqlite3_exec(db, "CREATE TABLE bare(number INTEGER PRIMARY KEY, json TEXT, name TEXT)", NULL,
+                 NULL, NULL);
+    bb_event_print(&sender.samples[0].event, json, sizeof json, &length, NULL);
+    for (unsigned i = 0; ok && i < rounds; i++) {
+        bare[i] = bare_inserts(db, json, count) * 1e6 / count;
+        own[i] = enqueues(&sender, db, count) * 1e6 / count;
+        ratios[i] = own[i] / bare[i];
+        ok = own[i] > 0;
+    }
+    printf("enqueue in the host's transaction\n    %.1f us CPU, a bare INSERT of the same bytes "
+           "%.1f us: ratio %.2f (at most 1.5)\n\n",
+           bench_median(own, rounds), bench_median(bare, rounds), bench_median(ratios, rounds));
+    sqlite3_close(db);
+    bench_sender_close(&sender);
+    bb_outbox_free(outbox);
+    remove_files();
+    return ok;
+}
+
+bool bench_outbox(unsigned port, unsigned rounds, unsigned count) {
+    close(mkstemp(path));
+    return compare_enqueues(port, rounds, 20000) && compare_deliveries(port, rounds, count);
+}
