@@ -37,6 +37,7 @@
 #define BB_WEBHOOK_H
 
 #include "bb_webhook_background.h"
+#include "bb_webhook_outbox.h"
 #include "bb_webhook_event.h"
 
 #define BB_WEBHOOK_VERSION "0.1.0"

@@ -93,7 +93,7 @@ static enum bb_due take_next(struct bb_courier *courier, struct bb_delivery **de
     pthread_mutex_lock(&d->lock);
     enum bb_due due = bb_scheduler_next(&d->scheduler, now_ms, delivery, &lane);
     if (due == BB_DUE_ATTEMPT && !(*flight = bb_flight_begin(courier, *delivery, now_ms))) {
-        d->store->vtable->settle(d->store, *delivery, BB_SETTLED_RETRY, now_ms + 1000);
+        d->store->vtable->settle(d->store, *delivery, BB_SETTLED_RETRY, now_ms + 1000, NULL);
         due = BB_DUE_NOTHING;
     }
     if (due == BB_DUE_CLOSED)

@@ -160,10 +160,16 @@ static struct bb_retry_decision decide(struct bb_courier_flight *flight, const b
     return decision;
 }
 
-static void settle(struct bb_courier_flight *flight, const struct bb_retry_decision *decision) {
+static void settle(struct bb_courier_flight *flight, const struct bb_retry_decision *decision,
+                   const bb_outcome *outcome) {
     struct bb_store *store = flight->courier->dispatcher->store;
+    const struct bb_result result = {
+        .outcome = outcome,
+        .duration_ms = flight->courier->now.monotonic_ms - flight->began_ms,
+    };
     store->vtable->settle(store, flight->face.delivery,
-                          decision->again ? BB_SETTLED_RETRY : BB_SETTLED, decision->due_ms);
+                          decision->again ? BB_SETTLED_RETRY : BB_SETTLED, decision->due_ms,
+                          outcome ? &result : NULL);
 }
 
 static int64_t pause_of(const struct bb_flow *flow, int64_t now_ms) {
@@ -184,7 +190,7 @@ static struct ending enter(struct bb_courier_flight *flight, const bb_outcome *o
     count(d, standing, outcome, is_sent, ending.decision.again);
     if (outcome->verdict == BB_DELIVERED)
         count_latency(&d->latency, now_ms - flight->face.delivery->history.enqueued_ms);
-    settle(flight, &ending.decision);
+    settle(flight, &ending.decision, outcome);
     bb_scheduler_end(&d->scheduler, &flight->face, is_sent, outcome->http_status != 0, now_ms);
     return ending;
 }
@@ -218,7 +224,7 @@ void bb_ending_put_off(struct bb_courier_flight *flight, int64_t wait_ms) {
     int64_t now_ms = flight->courier->now.ticks_ms;
     struct bb_retry_decision later = {.again = true, .due_ms = now_ms + wait_ms};
     pthread_mutex_lock(&d->lock);
-    settle(flight, &later);
+    settle(flight, &later, NULL);
     bb_scheduler_end(&d->scheduler, &flight->face, false, false, now_ms);
     pthread_mutex_unlock(&d->lock);
 }
@@ -252,7 +258,8 @@ void bb_ending_without_attempt(struct bb_courier *courier, struct bb_delivery *d
     telling.attempt.attempt = (int)delivery->history.attempts;
     telling.attempt.not_made = 1;
     pthread_mutex_lock(&d->lock);
-    d->store->vtable->settle(d->store, delivery, BB_SETTLED, 0);
+    const struct bb_result result = {.outcome = &outcome, .duration_ms = -1};
+    d->store->vtable->settle(d->store, delivery, BB_SETTLED, 0, &result);
     d->totals.dead++;
     standing->counters.dead++;
     pthread_mutex_unlock(&d->lock);

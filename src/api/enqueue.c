@@ -172,9 +172,3 @@ int bb_dispatcher_wake(bb_dispatcher *dispatcher, bb_error *error) {
     }
     return code;
 }
-
-void bb_outbox_free(bb_outbox *outbox) {
-    struct bb_store *store = (struct bb_store *)outbox; /* that is what an outbox is */
-    if (store)
-        store->vtable->free(store);
-}

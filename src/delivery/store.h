@@ -25,6 +25,7 @@ struct bb_queue {
 enum bb_settlement { BB_SETTLED = 1, BB_SETTLED_RETRY, BB_SETTLED_RELEASE };
 
 /* A claim as a store that keeps its rows elsewhere knows it. */
+struct bb_note;
 struct bb_claim {
     int64_t number; /* of the row */
     int64_t event;
@@ -34,6 +35,7 @@ struct bb_claim {
     int64_t leased_until_ms;
     int64_t due_ms;           /* of a retry that was settled and not written yet */
     enum bb_settlement how;   /* the same */
+    struct bb_note *note;     /* the store's copy of the result; NULL: none */
     struct bb_delivery *next; /* of those */
 };
 
@@ -62,6 +64,12 @@ struct bb_store_counts {
     uint64_t bytes; /* of the events and rows of both */
 };
 
+/* What came of a claim: for the log of attempts, and of those that are dead. */
+struct bb_result {
+    const bb_outcome *outcome;
+    int64_t duration_ms; /* -1: no attempt was made */
+};
+
 struct bb_store; /* each kind's own, its first member the vtable */
 
 /* Changes with this file: a store of another version is refused. */
@@ -72,6 +80,18 @@ struct bb_store_host {
     int64_t wall_offset_ms; /* to be added to times, which gives milliseconds since 1970 */
     void (*trouble)(void *user, const char *text); /* told, and tried again later */
     void *user;
+};
+
+struct bb_store;
+struct bb_store_archive {
+    int (*dead)(struct bb_store *store, const bb_dead_filter *filter, bb_dead_visitor visit,
+                void *user, size_t *count, bb_error *error);
+    int (*replay)(struct bb_store *store, const bb_dead_filter *filter, size_t *count,
+                  bb_error *error);
+    int (*attempts)(struct bb_store *store, int64_t number, bb_attempt_visitor visit, void *user,
+                    bb_error *error);
+    int (*purge)(struct bb_store *store, int64_t before_ms, size_t *count, bb_error *error);
+    int (*cancel)(struct bb_store *store, const char *key, size_t *count, bb_error *error);
 };
 
 struct bb_store_vtable {
@@ -120,9 +140,10 @@ struct bb_store_vtable {
                                        int64_t enqueued_before_ms);
 
     /* Ends a claim; `due_ms` is for BB_SETTLED_RETRY. Needs no memory and cannot fail. A store that
-     * writes may do so later, in batches. */
+     * writes may do so later, in batches. `result` (NULL: nothing is told) is copied as far as
+     * there is memory; one that is settled for good and was not delivered is a dead letter. */
     void (*settle)(struct bb_store *store, struct bb_delivery *delivery, enum bb_settlement how,
-                   int64_t due_ms);
+                   int64_t due_ms, const struct bb_result *result);
 
     /* Something was written past the store: `take` looks for it at once. NULL: never happens. */
     void (*look_again)(struct bb_store *store);
@@ -133,6 +154,10 @@ struct bb_store_vtable {
 
     /* When the oldest waiting delivery of the queue was enqueued; INT64_MAX: none waits. */
     int64_t (*oldest_ms)(struct bb_store *store, struct bb_queue *queue);
+
+    /* What bb_webhook_outbox.h says of each; all arguments are read and sound. NULL where nothing
+     * is kept. From any thread. */
+    const struct bb_store_archive *archive;
 
     size_t (*waiting)(struct bb_store *store, struct bb_queue *queue);
     struct bb_store_counts (*counts)(struct bb_store *store);

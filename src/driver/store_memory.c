@@ -376,8 +376,9 @@ static struct bb_delivery *memory_claim_older(struct bb_store *store, struct bb_
 }
 
 static void memory_settle(struct bb_store *store, struct bb_delivery *delivery,
-                          enum bb_settlement how, int64_t due) {
+                          enum bb_settlement how, int64_t due, const struct bb_result *result) {
     struct memory *m = lock(store);
+    (void)result; /* nothing is kept */
     struct row *row = (struct row *)delivery;
     struct queue *q = (struct queue *)delivery->queue;
     unclaim(m, row);

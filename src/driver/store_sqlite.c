@@ -8,7 +8,8 @@
 
 #include "base/buf.h"
 #include "driver/store_memory.h"
-#include "driver/store_sqlite_work.h"
+#include "driver/store_sqlite_archive.h"
+#include "driver/store_sqlite_pass.h"
 
 enum { MOST_JSON = 64 * 1024 * 1024 };
 
@@ -69,13 +70,6 @@ static struct bb_queue *sqlite_open(struct bb_store *store, const char *webhook_
     return q ? q->queue : NULL;
 }
 
-/* What is leased of it, and was not claimed, is given back. */
-static void release_waiting(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
-    struct bb_delivery *row;
-    while ((row = s->memory->vtable->claim_older(s->memory, q->queue, INT64_MAX)))
-        bb_sqlite_note_settled(s, row, BB_SETTLED_RELEASE, 0);
-}
-
 static void free_queue(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
     q->due_ms = INT64_MAX;
     bb_sqlite_time(s, q);
@@ -87,7 +81,7 @@ static void free_queue(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
 
 static void sqlite_close(struct bb_store *store, struct bb_queue *queue) {
     struct bb_sqlite *s = lock(store);
-    release_waiting(s, queue->kept);
+    bb_sqlite_release_waiting(s, queue->kept);
     bb_sqlite_write_settled(s); /* those rows lie in the queue; if it fails, their leases run out */
     bb_sqlite_forget_settled(s);
     free_queue(s, queue->kept);
@@ -110,7 +104,7 @@ static int sqlite_attach(struct bb_store *store, const struct bb_store_host *hos
 static void sqlite_detach(struct bb_store *store) {
     struct bb_sqlite *s = lock(store);
     for (struct bb_sqlite_queue *q = s->queues; q; q = q->next)
-        release_waiting(s, q);
+        bb_sqlite_release_waiting(s, q);
     if (s->settled)
         bb_sqlite_write_settled(s);
     bb_sqlite_forget_settled(s);
@@ -284,7 +278,7 @@ static void sqlite_give(struct bb_store *store, struct bb_queue *queue, int64_t 
     struct bb_sqlite *s = lock(store);
     struct bb_sqlite_queue *q = queue->kept;
     if (not_before_ms > s->now_ms && not_before_ms - s->now_ms > LONG_MS)
-        release_waiting(s, q);
+        bb_sqlite_release_waiting(s, q);
     q->not_before_ms = not_before_ms;
     bb_sqlite_time(s, q);
     s->memory->vtable->give(s->memory, queue, not_before_ms);
@@ -306,7 +300,7 @@ static struct bb_delivery *claim_leased(struct bb_sqlite *s, struct bb_queue *qu
     struct bb_delivery *claimed;
     while ((claimed = s->memory->vtable->claim(s->memory, queue, now_ms)) &&
            now_ms >= claimed->claim.leased_until_ms)
-        s->memory->vtable->settle(s->memory, claimed, BB_SETTLED, 0);
+        s->memory->vtable->settle(s->memory, claimed, BB_SETTLED, 0, NULL);
     return claimed;
 }
 
@@ -378,8 +372,9 @@ static struct bb_delivery *sqlite_claim_older(struct bb_store *store, struct bb_
 }
 
 static void sqlite_settle(struct bb_store *store, struct bb_delivery *delivery,
-                          enum bb_settlement how, int64_t due_ms) {
+                          enum bb_settlement how, int64_t due_ms, const struct bb_result *result) {
     struct bb_sqlite *s = lock(store);
+    delivery->claim.note = result ? bb_sqlite_note_new(s, delivery, result) : NULL;
     bb_sqlite_note_settled(s, delivery, how, due_ms);
     unlock(s);
 }
@@ -454,6 +449,7 @@ static const struct bb_store_vtable vtable = {
     .claim_older = sqlite_claim_older,
     .settle = sqlite_settle,
     .look_again = sqlite_look_again,
+    .archive = &bb_store_sqlite_archive,
     .next_ms = sqlite_next_ms,
     .oldest_ms = sqlite_oldest_ms,
     .waiting = sqlite_waiting,

@@ -21,7 +21,17 @@ static const char tables[] =
     " due_ms INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE bb_shared(event INTEGER PRIMARY KEY, open INTEGER NOT NULL);"
     "CREATE UNIQUE INDEX bb_event_key ON bb_event(key) WHERE key IS NOT NULL;"
-    "CREATE TABLE bb_delivery(number INTEGER PRIMARY KEY, webhook INTEGER NOT NULL,"
+    "CREATE TABLE bb_dead(number INTEGER PRIMARY KEY, webhook INTEGER NOT NULL,"
+    " event INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, died_ms INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL, verdict INTEGER NOT NULL, reason TEXT NOT NULL);"
+    "CREATE INDEX bb_dead_time ON bb_dead(died_ms);"
+    "CREATE TABLE bb_attempt(number INTEGER PRIMARY KEY, delivery INTEGER NOT NULL,"
+    " webhook INTEGER NOT NULL, at_ms INTEGER NOT NULL, duration_ms INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL, verdict INTEGER NOT NULL, status INTEGER NOT NULL,"
+    " code TEXT NOT NULL, words TEXT NOT NULL);"
+    "CREATE INDEX bb_attempt_delivery ON bb_attempt(delivery);"
+    "CREATE INDEX bb_attempt_time ON bb_attempt(at_ms);"
+    "CREATE TABLE bb_delivery(number INTEGER PRIMARY KEY AUTOINCREMENT, webhook INTEGER NOT NULL,"
     " event INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL,"
     " order_key INTEGER NOT NULL, is_held INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
     " steps INTEGER NOT NULL DEFAULT 0, unknowns INTEGER NOT NULL DEFAULT 0,"
@@ -82,6 +92,10 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_END_ONE_OF_SHARED] = "UPDATE bb_shared SET open = open - 1 WHERE event = ?1",
     [BB_SQL_END_SHARED] = "DELETE FROM bb_shared WHERE event = ?1 AND open = 0",
     [BB_SQL_END_EVENT] = "DELETE FROM bb_event WHERE number = ?1",
+    [BB_SQL_LOG] = "INSERT INTO bb_attempt(delivery, webhook, at_ms, duration_ms, attempt, verdict,"
+                   " status, code, words) VALUES(?1, ?2, " NOW_MS ", ?3, ?4, ?5, ?6, ?7, ?8)",
+    [BB_SQL_DIE] = "INSERT INTO bb_dead SELECT number, webhook, event, enqueued_ms, " NOW_MS
+                   ", ?3, ?4, ?5 FROM bb_delivery WHERE number = ?1 AND lease = ?2",
     [BB_SQL_NEXT_OF_ORDER] = "UPDATE bb_delivery SET is_held = 0 WHERE number = (SELECT"
                              " min(number) FROM bb_delivery WHERE webhook = ?1 AND"
                              " order_key = ?2 AND order_key <> 0)",

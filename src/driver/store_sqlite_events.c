@@ -10,22 +10,24 @@ static struct bb_sqlite_queue *find_queue(const struct bb_sqlite *s, int64_t num
 
 /* ---- leases ---- */
 
-static struct bb_parcel *parse_event(struct bb_sqlite *s, const char *json) {
+static struct bb_parcel *parse_event(struct bb_sqlite *s, const char *json, bool *is_bad) {
     bb_event_doc *document = NULL;
-    if (!json || bb_event_parse(&s->config.mem, json, strlen(json), &document, NULL) != BB_OK)
+    int code =
+        bb_event_parse(&s->config.mem, json ? json : "", json ? strlen(json) : 0, &document, NULL);
+    *is_bad = code && code != BB_ERR_NO_MEMORY;
+    if (code)
         return NULL;
     struct bb_parcel *parcel = bb_parcel_new(&s->config.mem, bb_event_doc_event(document));
     bb_event_doc_free(document);
     return parcel;
 }
 
-/* Retained for the caller; one for all deliveries of an event that are leased together. */
 struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
-                                   int64_t event, const char *json) {
+                                   int64_t event, const char *json, bool *is_bad) {
     for (size_t i = leased->count; i-- > 0;)
         if (leased->rows[i].claim.event == event)
             return bb_parcel_retain(leased->rows[i].parcel);
-    return parse_event(s, json);
+    return parse_event(s, json, is_bad);
 }
 
 void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_delivery *row,
@@ -101,12 +103,10 @@ static bool is_next(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
            s->memory->vtable->waiting(s->memory, q->queue) < BB_SQLITE_BATCH;
 }
 
+/* `parcel`'s reference is taken over. */
 static bool deliver_leased(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
-                           struct bb_sqlite_queue *q, const struct fresh *event,
-                           int64_t order_key) {
-    struct bb_parcel *parcel = bb_sqlite_parcel(s, leased, event->number, event->json);
-    if (!parcel)
-        return false;
+                           struct bb_sqlite_queue *q, const struct fresh *event, int64_t order_key,
+                           struct bb_parcel *parcel) {
     bool ok = bb_sqlite_db_run(&s->db, BB_SQL_DELIVER_LEASED, "iiiiiii", q->number, event->number,
                                event->enqueued_ms, event->due_ms, order_key, leased->lease,
                                s->config.lease_ms);
@@ -125,14 +125,17 @@ static bool deliver_leased(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
 
 static bool deliver(struct bb_sqlite *s, struct bb_sqlite_leased *leased, const struct fresh *event,
                     const char *id, int64_t order_key) {
-    bool failed = false;
+    bool failed = false, is_bad;
     int64_t webhook = bb_sqlite_number_of(s, id);
     if (webhook < 0)
         return false;
     struct bb_sqlite_queue *q = find_queue(s, webhook);
     int64_t held = is_held(s, webhook, order_key, &failed);
+    struct bb_parcel *parcel = NULL;
     if (!failed && !held && is_next(s, leased, q, event))
-        return deliver_leased(s, leased, q, event, order_key);
+        parcel = bb_sqlite_parcel(s, leased, event->number, event->json, &is_bad);
+    if (parcel)
+        return deliver_leased(s, leased, q, event, order_key, parcel);
     if (q)
         q->is_stale = true;
     return !failed && bb_sqlite_db_run(&s->db, BB_SQL_DELIVER, "iiiiii", webhook, event->number,

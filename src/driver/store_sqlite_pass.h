@@ -17,16 +17,29 @@ struct bb_sqlite_leased {
     int64_t lease;
     int64_t until_ms;
     bool has_looked, has_more; /* for, and new events */
+    int64_t bad;               /* the row of an event that cannot be read; 0: none was met */
 };
 
 /* The event as it is kept in memory, retained for the caller; one for all deliveries of an event
- * that are leased together. NULL when out of memory, or it is no event. */
+ * that are leased together. NULL when out of memory, or (`*is_bad`) it is no event. */
 struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
-                                   int64_t event, const char *json);
+                                   int64_t event, const char *json, bool *is_bad);
 
 /* The parcel's reference is taken over. */
 void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_delivery *row,
                           int64_t due_ms);
+
+/* Of the result of a claim that is being settled: NULL when out of memory. */
+struct bb_note *bb_sqlite_note_new(struct bb_sqlite *s, const struct bb_delivery *delivery,
+                                   const struct bb_result *result);
+bool bb_sqlite_note_is_dead(const struct bb_note *note);
+
+/* Writes the attempt into the log, if one was made; keeps the delivery as a dead letter. */
+bool bb_sqlite_note_log(struct bb_sqlite *s, const struct bb_claim *claim, int64_t webhook);
+bool bb_sqlite_note_bury(struct bb_sqlite *s, const struct bb_claim *claim);
+
+/* A delivery of the event, or a dead letter, is over; the last one takes the event with it. */
+bool bb_sqlite_end_event(struct bb_sqlite *s, const struct bb_claim *claim);
 
 /* Makes deliveries of new events, oldest first; leases at once what is due with nothing ahead of
  * it. False: it failed. */

@@ -48,7 +48,7 @@ static bool refresh_stale(struct bb_sqlite *s) {
 
 /* ---- what was settled ---- */
 
-static bool end_event(struct bb_sqlite *s, const struct bb_claim *claim) {
+bool bb_sqlite_end_event(struct bb_sqlite *s, const struct bb_claim *claim) {
     if (!claim->is_shared)
         return bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", claim->event);
     return bb_sqlite_db_run(&s->db, BB_SQL_END_ONE_OF_SHARED, "i", claim->event) &&
@@ -57,12 +57,15 @@ static bool end_event(struct bb_sqlite *s, const struct bb_claim *claim) {
             bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", claim->event));
 }
 
+/* A dead letter keeps its event. */
 static bool end_row(struct bb_sqlite *s, const struct bb_claim *claim, int64_t webhook) {
-    if (!bb_sqlite_db_run(&s->db, BB_SQL_END, "ii", claim->number, claim->lease))
+    bool is_dead = bb_sqlite_note_is_dead(claim->note);
+    if ((is_dead && !bb_sqlite_note_bury(s, claim)) ||
+        !bb_sqlite_db_run(&s->db, BB_SQL_END, "ii", claim->number, claim->lease))
         return false;
     if (sqlite3_changes(s->db.handle) == 0)
         return true; /* somebody else's by now */
-    return end_event(s, claim) &&
+    return (is_dead || bb_sqlite_end_event(s, claim)) &&
            (!claim->order_key ||
             bb_sqlite_db_run(&s->db, BB_SQL_NEXT_OF_ORDER, "ii", webhook, claim->order_key));
 }
@@ -72,6 +75,8 @@ static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
     const struct bb_claim *claim = &delivery->claim;
     const struct bb_retry_history *history = &delivery->history;
     q->is_stale = q->is_stale || claim->how != BB_SETTLED || claim->order_key;
+    if (!bb_sqlite_note_log(s, claim, q->number))
+        return false;
     if (claim->how == BB_SETTLED)
         return end_row(s, claim, q->number);
     if (claim->how == BB_SETTLED_RELEASE)
@@ -103,11 +108,18 @@ void bb_sqlite_note_settled(struct bb_sqlite *s, struct bb_delivery *delivery,
                     (how == BB_SETTLED_RETRY && due_ms <= s->now_ms);
 }
 
+void bb_sqlite_release_waiting(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
+    struct bb_delivery *row;
+    while ((row = s->memory->vtable->claim_older(s->memory, q->queue, INT64_MAX)))
+        bb_sqlite_note_settled(s, row, BB_SETTLED_RELEASE, 0);
+}
+
 void bb_sqlite_forget_settled(struct bb_sqlite *s) {
     while (s->settled) {
         struct bb_delivery *delivery = s->settled;
         s->settled = delivery->claim.next;
-        s->memory->vtable->settle(s->memory, delivery, BB_SETTLED, 0);
+        bb_mem_free(&s->config.mem, delivery->claim.note);
+        s->memory->vtable->settle(s->memory, delivery, BB_SETTLED, 0, NULL);
     }
     s->settled_count = s->ended_count = 0;
     s->is_urgent = false;
@@ -133,26 +145,40 @@ static void read_row(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
     bb_sqlite_add_leased(leased, &delivery, sqlite3_column_int64(row, 3) - offset);
 }
 
+/* Else it would be met again and again. */
+static bool bury_bad(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
+    int64_t number = leased->bad;
+    leased->bad = 0;
+    return bb_sqlite_db_run(&s->db, BB_SQL_LEASE, "iii", number, leased->lease,
+                            s->config.lease_ms) &&
+           bb_sqlite_db_run(&s->db, BB_SQL_DIE, "iiiit", number, leased->lease, (int64_t)0,
+                            (int64_t)BB_DEAD, "its event cannot be read") &&
+           bb_sqlite_db_run(&s->db, BB_SQL_END, "ii", number, leased->lease);
+}
+
 /* First all are read, because a lease takes a row out of the index that is read. */
 static bool lease_from(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
                        struct bb_sqlite_queue *q, enum bb_sql which, int64_t time_ms, size_t most) {
     bool failed = false;
     size_t first = leased->count;
     sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, which, "iii", q->number, time_ms, (int64_t)most);
-    while (leased->count - first < most && bb_sqlite_db_step(row, &failed)) {
-        struct bb_parcel *parcel = bb_sqlite_parcel(s, leased, sqlite3_column_int64(row, 1),
-                                                    (const char *)sqlite3_column_text(row, 8));
-        if (!parcel) {
+    while (!failed && leased->count - first < most && bb_sqlite_db_step(row, &failed)) {
+        bool is_bad = false;
+        struct bb_parcel *parcel =
+            bb_sqlite_parcel(s, leased, sqlite3_column_int64(row, 1),
+                             (const char *)sqlite3_column_text(row, 8), &is_bad);
+        if (parcel)
+            read_row(s, leased, q, parcel, row);
+        else if (is_bad)
+            leased->bad = sqlite3_column_int64(row, 0);
+        else
             failed = true;
-            break;
-        }
-        read_row(s, leased, q, parcel, row);
     }
     sqlite3_reset(row);
     for (size_t i = first; !failed && i < leased->count; i++)
         failed = !bb_sqlite_db_run(&s->db, BB_SQL_LEASE, "iii", leased->rows[i].claim.number,
                                    leased->lease, s->config.lease_ms);
-    return !failed;
+    return !failed && (!leased->bad || bury_bad(s, leased));
 }
 
 /* A fair share for each queue that is due: what is leased and cannot be sent is of use to nobody.

@@ -63,6 +63,9 @@ struct bb_sqlite {
 void bb_sqlite_note_settled(struct bb_sqlite *s, struct bb_delivery *delivery,
                             enum bb_settlement how, int64_t due_ms);
 
+/* What is leased of a queue, and was not claimed, is given back. */
+void bb_sqlite_release_waiting(struct bb_sqlite *s, struct bb_sqlite_queue *q);
+
 /* Writes them now, and nothing else; forgets them, written or not. */
 bool bb_sqlite_write_settled(struct bb_sqlite *s);
 void bb_sqlite_forget_settled(struct bb_sqlite *s);

@@ -74,7 +74,7 @@ static void free_flights(void) {
         flight *f = (flight *)((char *)world.flights.root - offsetof(flight, end));
         bb_heap_remove(&world.flights, &f->end);
         bb_scheduler_end(&world.scheduler, &f->face, true, false, world.now_ms);
-        world.store->vtable->settle(world.store, f->face.delivery, BB_SETTLED, 0);
+        world.store->vtable->settle(world.store, f->face.delivery, BB_SETTLED, 0, NULL);
         free(f);
     }
 }
@@ -172,7 +172,7 @@ static void end_delivery(struct bb_delivery *delivery) {
     world.ended++;
     if (record->hook->order_key)
         record->hook->last_ended = number;
-    world.store->vtable->settle(world.store, delivery, BB_SETTLED, 0);
+    world.store->vtable->settle(world.store, delivery, BB_SETTLED, 0, NULL);
 }
 
 static void end_without_attempt(struct bb_delivery *delivery, enum bb_due due) {
@@ -246,7 +246,7 @@ static void end(flight *f) {
     hook->dead += !decision.again && outcome->verdict != BB_DELIVERED;
     if (decision.again)
         world.store->vtable->settle(world.store, f->face.delivery, BB_SETTLED_RETRY,
-                                    decision.due_ms);
+                                    decision.due_ms, NULL);
     else
         end_delivery(f->face.delivery);
     bb_scheduler_end(&world.scheduler, &f->face, !f->reply.is_unsent, outcome->http_status != 0,

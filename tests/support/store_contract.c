@@ -127,11 +127,11 @@ struct bb_delivery *store_must_claim_older(size_t queue, int64_t before_ms, cons
 }
 
 void store_settle(struct bb_delivery *delivery) {
-    store->vtable->settle(store, delivery, BB_SETTLED, 0);
+    store->vtable->settle(store, delivery, BB_SETTLED, 0, NULL);
 }
 
 void store_retry(struct bb_delivery *delivery, int64_t due_ms) {
-    store->vtable->settle(store, delivery, BB_SETTLED_RETRY, due_ms);
+    store->vtable->settle(store, delivery, BB_SETTLED_RETRY, due_ms, NULL);
 }
 
 struct bb_delivery *store_next(size_t queue, int64_t now_ms, const char *id) {
