@@ -200,8 +200,10 @@ static void end_finished(struct bb_courier *courier) {
 
 void bb_courier_turn(struct bb_courier *courier, int64_t wait_ms, bool may_begin) {
     courier->now = bb_dispatcher_moment(courier->dispatcher);
-    if (may_begin)
+    if (may_begin) {
+        bb_enqueue_match(courier->dispatcher);
         begin_due(courier);
+    }
     int timeout = how_long(courier, wait_ms, may_begin);
     wait_for_events(courier, timeout);
     bb_alarm_wake_up(&courier->dispatcher->alarm);

@@ -1,4 +1,6 @@
 /* One event into the outbox, for every webhook that wants it. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/standing.h"
@@ -128,6 +130,48 @@ static int enqueue(struct entry *entry, const bb_event *event, uint32_t delay_ms
     }
     return code;
 }
+
+/* ---- events that were enqueued by SQL */
+
+/* Their ids come from their numbers in the outbox: the same whoever matches them. */
+static int match(struct entry *entry, int64_t number, const struct bb_parcel *parcel) {
+    struct bb_dispatcher *d = entry->dispatcher;
+    bb_event event = *parcel->event;
+    if (!event.id || !*event.id) {
+        snprintf(entry->new_id, sizeof entry->new_id, "evt_sql_%" PRId64, number);
+        event.id = entry->new_id;
+    }
+    int code = read_event(entry, &event, NULL);
+    if (code == BB_OK)
+        code = bb_registry_list(d->registry, &entry->view.event, &entry->hooks, NULL);
+    if (code == BB_OK)
+        code = prepare(entry, NULL);
+    if (code == BB_OK)
+        code = find_queues(entry);
+    if (code == BB_OK)
+        code = d->store->vtable->match(d->store, number, entry->parcel, entry->puts, entry->count);
+    leave_queues(entry, code == BB_OK);
+    return code;
+}
+
+void bb_enqueue_match(struct bb_dispatcher *dispatcher) {
+    const struct bb_store_vtable *store = dispatcher->store->vtable;
+    struct bb_parcel *parcel;
+    int64_t number;
+    int code = BB_OK;
+    while (code == BB_OK && store->unmatched &&
+           (parcel = store->unmatched(dispatcher->store, &number))) {
+        struct entry entry = {.dispatcher = dispatcher};
+        bb_arena_init(&entry.arena, &dispatcher->settings.mem);
+        code = match(&entry, number, parcel); /* a failure is tried again in the next turn */
+        bb_parcel_release(entry.parcel);
+        bb_hooks_free(&entry.hooks);
+        bb_arena_free(&entry.arena);
+        bb_parcel_release(parcel);
+    }
+}
+
+/* ---- by the host */
 
 static int enqueue_at(bb_dispatcher *dispatcher, void *connection, const bb_event *event,
                       const bb_enqueue_options *options, size_t *deliveries, bb_error *error) {

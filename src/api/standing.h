@@ -8,6 +8,9 @@
 
 #include "api/dispatcher.h"
 
+/* Says which webhooks want the events that were written into the outbox by SQL. By who drives. */
+void bb_enqueue_match(struct bb_dispatcher *dispatcher);
+
 struct bb_standing {
     struct bb_lane lane; /* first */
     atomic_uint references;

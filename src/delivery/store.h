@@ -145,6 +145,14 @@ struct bb_store_vtable {
     void (*settle)(struct bb_store *store, struct bb_delivery *delivery, enum bb_settlement how,
                    int64_t due_ms, const struct bb_result *result);
 
+    /* An event that was written past the library, by SQL, so that nobody has said which webhooks
+     * want it: retained for the caller, with its number; NULL: there is none. Then `match` says so
+     * (`parcel` with the id and time that it had to be given): it is a put of the store's own. By
+     * who drives, without any lock. NULL: never happens. */
+    struct bb_parcel *(*unmatched)(struct bb_store *store, int64_t *number);
+    int (*match)(struct bb_store *store, int64_t number, const struct bb_parcel *parcel,
+                 const struct bb_put *puts, size_t count);
+
     /* Something was written past the store: `take` looks for it at once. NULL: never happens. */
     void (*look_again)(struct bb_store *store);
 

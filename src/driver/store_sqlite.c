@@ -1,17 +1,12 @@
 #include "driver/store_sqlite.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <utlist.h>
 
-#include "base/buf.h"
 #include "driver/store_memory.h"
 #include "driver/store_sqlite_archive.h"
 #include "driver/store_sqlite_pass.h"
-
-enum { MOST_JSON = 64 * 1024 * 1024 };
 
 static struct bb_sqlite *lock(struct bb_store *store) {
     struct bb_sqlite *s = (struct bb_sqlite *)store;
@@ -126,116 +121,6 @@ static void sqlite_free(struct bb_store *store) {
     bb_mem_free(&mem, s->by_number);
     pthread_mutex_destroy(&s->lock);
     bb_mem_free(&mem, s);
-}
-
-/* ---- put ---- */
-
-/* One row, ready to be written: the event, and the webhooks that want it as "order_key length:id,"
- * each. */
-struct put {
-    struct bb_arena arena;
-    struct bb_buf webhooks;
-    char *json;
-    int64_t enqueued_ms, due_ms;
-    const char *key;
-};
-
-static char *print_event(struct bb_arena *arena, const bb_event *event) {
-    size_t size = 2048, length = 0;
-    char *out = bb_arena_reserve(arena, size);
-    int code = out ? bb_event_print(event, out, size, &length, NULL) : BB_ERR_NO_MEMORY;
-    if (code == BB_ERR_TOO_LARGE) {
-        size = length + 1;
-        out = bb_arena_reserve(arena, size);
-        code = out ? bb_event_print(event, out, size, &length, NULL) : BB_ERR_NO_MEMORY;
-    }
-    if (code)
-        return NULL;
-    bb_arena_commit(arena, length + 1);
-    return out;
-}
-
-static bool print_webhooks(struct bb_buf *out, const struct bb_put *puts, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        const struct bb_sqlite_queue *q = puts[i].queue->kept;
-        char head[48];
-        int length = snprintf(head, sizeof head, "%" PRId64 " %zu:", (int64_t)puts[i].order_key,
-                              strlen(q->id));
-        bb_buf_add(out, head, (size_t)length);
-        bb_buf_add(out, q->id, strlen(q->id));
-        bb_buf_add(out, ",", 1);
-    }
-    return !bb_buf_failed(out);
-}
-
-static int insert(sqlite3 *handle, sqlite3_stmt *statement, const struct put *put,
-                  bb_error *error) {
-    sqlite3_bind_text(statement, 1, put->json, -1, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 2, bb_buf_data(&put->webhooks), -1, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 3, put->key, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 4, put->enqueued_ms);
-    sqlite3_bind_int64(statement, 5, put->due_ms);
-    int code = sqlite3_step(statement) == SQLITE_DONE
-                   ? BB_OK
-                   : bb_sqlite_db_fail(handle, "the event cannot be written", error);
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    return code;
-}
-
-/* Nobody waits for the store's lock while another process has the database's. */
-static int put_on_own(struct bb_sqlite *s, const struct put *put, bb_error *error) {
-    enum { TRIES = 50 };
-    int code = BB_ERR_OUTBOX;
-    for (int i = 0; i < TRIES && code == BB_ERR_OUTBOX; i++) {
-        pthread_mutex_lock(&s->lock);
-        code = insert(s->db.handle, s->db.statements[BB_SQL_PUT], put, error);
-        bool is_busy = code && (sqlite3_errcode(s->db.handle) & 0xFF) == SQLITE_BUSY;
-        s->has_news |= code == BB_OK;
-        pthread_mutex_unlock(&s->lock);
-        if (!is_busy)
-            break;
-    }
-    return code;
-}
-
-static int put_on_host(struct bb_sqlite *s, sqlite3 *handle, const struct put *put,
-                       bb_error *error) {
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(handle, bb_sqlite_db_text(BB_SQL_PUT), -1, &statement, NULL) !=
-        SQLITE_OK)
-        return bb_sqlite_db_fail(handle, "the connection's database has no outbox", error);
-    int code = insert(handle, statement, put, error);
-    sqlite3_finalize(statement);
-    (void)s;
-    return code;
-}
-
-static int write(struct bb_sqlite *s, const struct bb_put_place *place, struct put *put,
-                 const bb_event *event, const struct bb_put *puts, size_t count, bb_error *error) {
-    put->json = print_event(&put->arena, event);
-    if (!put->json || !print_webhooks(&put->webhooks, puts, count))
-        return bb_fail_memory(error);
-    if (place && place->connection)
-        return put_on_host(s, place->connection, put, error);
-    return put_on_own(s, put, error);
-}
-
-static int sqlite_put(struct bb_store *store, const struct bb_put_place *place,
-                      struct bb_parcel *parcel, const struct bb_put *puts, size_t count,
-                      int64_t now_ms, int64_t due_ms, bb_error *error) {
-    struct bb_sqlite *s = (struct bb_sqlite *)store;
-    struct put put = {.key = place ? place->key : NULL,
-                      .enqueued_ms = now_ms + s->host.wall_offset_ms,
-                      .due_ms = due_ms + s->host.wall_offset_ms};
-    if (count == 0)
-        return BB_OK;
-    bb_arena_init(&put.arena, &s->config.mem);
-    bb_buf_init(&put.webhooks, &s->config.mem, MOST_JSON);
-    int code = write(s, place, &put, parcel->event, puts, count, error);
-    bb_buf_free(&put.webhooks);
-    bb_arena_free(&put.arena);
-    return code;
 }
 
 /* ---- take, claim, settle, give ---- */
@@ -383,7 +268,7 @@ static void sqlite_settle(struct bb_store *store, struct bb_delivery *delivery,
 
 static int64_t pass_ms(const struct bb_sqlite *s, int64_t now_ms) {
     int64_t pass_ms = s->look_again_ms;
-    if (s->has_news || must_write(s, now_ms) || (s->settled && is_alone(s)))
+    if (s->has_news || s->has_unmatched || must_write(s, now_ms) || (s->settled && is_alone(s)))
         pass_ms = now_ms;
     if (s->settled)
         pass_ms = least(pass_ms, s->settled_since_ms + BB_SQLITE_WRITE_MS);
@@ -441,13 +326,15 @@ static const struct bb_store_vtable vtable = {
     .free = sqlite_free,
     .open = sqlite_open,
     .close = sqlite_close,
-    .put = sqlite_put,
+    .put = bb_sqlite_put,
     .take = sqlite_take,
     .give = sqlite_give,
     .wake = sqlite_wake,
     .claim = sqlite_claim,
     .claim_older = sqlite_claim_older,
     .settle = sqlite_settle,
+    .unmatched = bb_sqlite_unmatched,
+    .match = bb_sqlite_match,
     .look_again = sqlite_look_again,
     .archive = &bb_store_sqlite_archive,
     .next_ms = sqlite_next_ms,

@@ -61,6 +61,10 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_NEW_EVENTS] = "SELECT number, webhooks, enqueued_ms, due_ms, json FROM bb_event"
                           " WHERE number > (SELECT fanned_out FROM bb_outbox_version)"
                           " ORDER BY number LIMIT ?1",
+    [BB_SQL_UNMATCHED] = "SELECT number, json FROM bb_event WHERE number > (SELECT fanned_out FROM"
+                         " bb_outbox_version) AND webhooks IS NULL ORDER BY number LIMIT 1",
+    [BB_SQL_MATCH] = "UPDATE bb_event SET json = ?2, webhooks = ?3 WHERE number = ?1 AND"
+                     " webhooks IS NULL",
     [BB_SQL_FANNED_OUT] = "UPDATE bb_outbox_version SET fanned_out = ?1",
     [BB_SQL_SHARE] = "INSERT INTO bb_shared VALUES(?1, ?2)",
     [BB_SQL_DELIVER] = "INSERT INTO bb_delivery(webhook, event, enqueued_ms, due_ms, order_key,"

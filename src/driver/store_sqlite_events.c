@@ -161,18 +161,29 @@ static const char *keep_text(struct bb_sqlite *s, sqlite3_stmt *row, int column)
     return bb_arena_copy(&s->scratch, text ? text : "", (size_t)sqlite3_column_bytes(row, column));
 }
 
+static struct fresh read_fresh(struct bb_sqlite *s, sqlite3_stmt *row) {
+    struct fresh event = {
+        .number = sqlite3_column_int64(row, 0),
+        .webhooks = keep_text(s, row, 1),
+        .json = keep_text(s, row, 4),
+        .enqueued_ms = sqlite3_column_int64(row, 2),
+        .due_ms = sqlite3_column_int64(row, 3),
+    };
+    event.is_shared = has_several(event.webhooks);
+    return event;
+}
+
+/* Up to one that is not matched yet, so that none is overtaken. */
 static bool read_new(struct bb_sqlite *s, struct fresh events[BB_SQLITE_BATCH], size_t *count) {
     bool failed = false;
     sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_NEW_EVENTS, "i", (int64_t)BB_SQLITE_BATCH);
-    for (*count = 0; *count < BB_SQLITE_BATCH && bb_sqlite_db_step(row, &failed); ++*count) {
-        events[*count] = (struct fresh){
-            .number = sqlite3_column_int64(row, 0),
-            .webhooks = keep_text(s, row, 1),
-            .json = keep_text(s, row, 4),
-            .enqueued_ms = sqlite3_column_int64(row, 2),
-            .due_ms = sqlite3_column_int64(row, 3),
-        };
-        events[*count].is_shared = has_several(events[*count].webhooks);
+    *count = 0;
+    s->has_unmatched = false;
+    while (!s->has_unmatched && *count < BB_SQLITE_BATCH && bb_sqlite_db_step(row, &failed)) {
+        if (sqlite3_column_type(row, 1) == SQLITE_NULL)
+            s->has_unmatched = true;
+        else
+            events[(*count)++] = read_fresh(s, row);
     }
     sqlite3_reset(row);
     return !failed && !s->scratch.failed;

@@ -48,6 +48,7 @@ struct bb_sqlite {
     bool is_urgent;     /* another delivery may be due as soon as they are written */
     size_t ended_count; /* of these: not to be retried or released */
     int64_t settled_since_ms;
+    bool has_unmatched;            /* an event that was written by SQL waits to be matched */
     bool has_news;                 /* events were put, or may have been */
     int64_t data_version;          /* changes when another connection has written */
     int64_t look_again_ms;         /* for what others have written */

@@ -374,6 +374,25 @@ static void what_waits_is_taken_back_by_its_key(void **state) {
     assert_int_equal(server_requests(b->receiver), 2);
 }
 
+/* As a trigger, a migration or a program in another language does it. */
+static void an_event_that_was_inserted_by_sql_is_delivered(void **state) {
+    background *b = *state;
+    open_all(b);
+    background_add_healthy(b, BB_CUSTOM, "one");
+    background_add_healthy(b, BB_SLACK, "two");
+    sqlite3 *db = open_host();
+    run(db, "INSERT INTO bb_event(json) VALUES('{\"activity_type\":\"bb.issue.create\","
+            "\"issue\":{\"id\":7,\"name\":\"Add index\"}}')");
+    run(db, "INSERT INTO bb_event(json) VALUES('nonsense')");
+    sqlite3_close(db);
+    background_enqueue(b, "behind it");
+    assert_int_equal(bb_dispatcher_wake(b->dispatcher, NULL), BB_OK);
+    background_flush(b);
+    assert_int_equal(b->counts[BB_NOTICE_DELIVERED], 4);
+    assert_string_equal(background_told(b, BB_NOTICE_DELIVERED, 0)->event_id, "evt_sql_1");
+    assert_int_equal(count("bb_event"), 0);
+}
+
 /* Somebody has written into the tables: it does not hold up the rest. */
 static void an_event_that_cannot_be_read_is_dead(void **state) {
     background *b = *state;
@@ -551,6 +570,7 @@ int main(void) {
         OUTBOX_TEST(a_dead_letter_is_kept_and_can_be_sent_again),
         OUTBOX_TEST(old_letters_and_lines_are_purged),
         OUTBOX_TEST(what_waits_is_taken_back_by_its_key),
+        OUTBOX_TEST(an_event_that_was_inserted_by_sql_is_delivered),
         OUTBOX_TEST(an_event_that_cannot_be_read_is_dead),
         OUTBOX_TEST(an_outbox_in_memory_has_no_archive),
         OUTBOX_TEST(two_share_the_work),

@@ -1,0 +1,183 @@
+/* Events on their way in: one row each, by the library or by SQL. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "driver/store_sqlite_pass.h"
+
+enum { MOST_JSON = 64 * 1024 * 1024 };
+
+static struct bb_sqlite *lock(struct bb_store *store) {
+    struct bb_sqlite *s = (struct bb_sqlite *)store;
+    pthread_mutex_lock(&s->lock);
+    return s;
+}
+
+static void unlock(struct bb_sqlite *s) {
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- put ---- */
+
+/* One row, ready to be written: the event, and the webhooks that want it as "order_key length:id,"
+ * each. */
+struct put {
+    struct bb_arena arena;
+    struct bb_buf webhooks;
+    char *json;
+    int64_t enqueued_ms, due_ms;
+    const char *key;
+};
+
+static char *print_event(struct bb_arena *arena, const bb_event *event) {
+    size_t size = 2048, length = 0;
+    char *out = bb_arena_reserve(arena, size);
+    int code = out ? bb_event_print(event, out, size, &length, NULL) : BB_ERR_NO_MEMORY;
+    if (code == BB_ERR_TOO_LARGE) {
+        size = length + 1;
+        out = bb_arena_reserve(arena, size);
+        code = out ? bb_event_print(event, out, size, &length, NULL) : BB_ERR_NO_MEMORY;
+    }
+    if (code)
+        return NULL;
+    bb_arena_commit(arena, length + 1);
+    return out;
+}
+
+static bool print_webhooks(struct bb_buf *out, const struct bb_put *puts, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct bb_sqlite_queue *q = puts[i].queue->kept;
+        char head[48];
+        int length = snprintf(head, sizeof head, "%" PRId64 " %zu:", (int64_t)puts[i].order_key,
+                              strlen(q->id));
+        bb_buf_add(out, head, (size_t)length);
+        bb_buf_add(out, q->id, strlen(q->id));
+        bb_buf_add(out, ",", 1);
+    }
+    return !bb_buf_failed(out);
+}
+
+static int insert(sqlite3 *handle, sqlite3_stmt *statement, const struct put *put,
+                  bb_error *error) {
+    sqlite3_bind_text(statement, 1, put->json, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, bb_buf_data(&put->webhooks), -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, put->key, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 4, put->enqueued_ms);
+    sqlite3_bind_int64(statement, 5, put->due_ms);
+    int code = sqlite3_step(statement) == SQLITE_DONE
+                   ? BB_OK
+                   : bb_sqlite_db_fail(handle, "the event cannot be written", error);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return code;
+}
+
+/* Nobody waits for the store's lock while another process has the database's. */
+static int put_on_own(struct bb_sqlite *s, const struct put *put, bb_error *error) {
+    enum { TRIES = 50 };
+    int code = BB_ERR_OUTBOX;
+    for (int i = 0; i < TRIES && code == BB_ERR_OUTBOX; i++) {
+        pthread_mutex_lock(&s->lock);
+        code = insert(s->db.handle, s->db.statements[BB_SQL_PUT], put, error);
+        bool is_busy = code && (sqlite3_errcode(s->db.handle) & 0xFF) == SQLITE_BUSY;
+        s->has_news |= code == BB_OK;
+        pthread_mutex_unlock(&s->lock);
+        if (!is_busy)
+            break;
+    }
+    return code;
+}
+
+static int put_on_host(struct bb_sqlite *s, sqlite3 *handle, const struct put *put,
+                       bb_error *error) {
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(handle, bb_sqlite_db_text(BB_SQL_PUT), -1, &statement, NULL) !=
+        SQLITE_OK)
+        return bb_sqlite_db_fail(handle, "the connection's database has no outbox", error);
+    int code = insert(handle, statement, put, error);
+    sqlite3_finalize(statement);
+    (void)s;
+    return code;
+}
+
+static int write(struct bb_sqlite *s, const struct bb_put_place *place, struct put *put,
+                 const bb_event *event, const struct bb_put *puts, size_t count, bb_error *error) {
+    put->json = print_event(&put->arena, event);
+    if (!put->json || !print_webhooks(&put->webhooks, puts, count))
+        return bb_fail_memory(error);
+    if (place && place->connection)
+        return put_on_host(s, place->connection, put, error);
+    return put_on_own(s, put, error);
+}
+
+int bb_sqlite_put(struct bb_store *store, const struct bb_put_place *place,
+                  struct bb_parcel *parcel, const struct bb_put *puts, size_t count, int64_t now_ms,
+                  int64_t due_ms, bb_error *error) {
+    struct bb_sqlite *s = (struct bb_sqlite *)store;
+    struct put put = {.key = place ? place->key : NULL,
+                      .enqueued_ms = now_ms + s->host.wall_offset_ms,
+                      .due_ms = due_ms + s->host.wall_offset_ms};
+    if (count == 0)
+        return BB_OK;
+    bb_arena_init(&put.arena, &s->config.mem);
+    bb_buf_init(&put.webhooks, &s->config.mem, MOST_JSON);
+    int code = write(s, place, &put, parcel->event, puts, count, error);
+    bb_buf_free(&put.webhooks);
+    bb_arena_free(&put.arena);
+    return code;
+}
+
+/* ---- what was written by SQL ---- */
+
+/* What nobody can read is told, and wanted by nobody. */
+static struct bb_parcel *read_unmatched(struct bb_sqlite *s, int64_t *number) {
+    const struct bb_sqlite_leased none = {.count = 0};
+    struct bb_parcel *parcel = NULL;
+    bool failed = false, is_bad = false;
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_UNMATCHED, "");
+    bool is_there = bb_sqlite_db_step(row, &failed);
+    if (is_there) {
+        *number = sqlite3_column_int64(row, 0);
+        parcel =
+            bb_sqlite_parcel(s, &none, *number, (const char *)sqlite3_column_text(row, 1), &is_bad);
+    }
+    sqlite3_reset(row);
+    s->has_unmatched = is_there;
+    s->has_news |= !is_there;
+    if (is_bad && bb_sqlite_db_run(&s->db, BB_SQL_MATCH, "itt", *number, "", "") && s->host.trouble)
+        s->host.trouble(s->host.user, "outbox: an event that was written by SQL cannot be read");
+    return parcel;
+}
+
+struct bb_parcel *bb_sqlite_unmatched(struct bb_store *store, int64_t *number) {
+    struct bb_sqlite *s = lock(store);
+    struct bb_parcel *parcel = s->has_unmatched ? read_unmatched(s, number) : NULL;
+    unlock(s);
+    return parcel;
+}
+
+static int write_match(struct bb_sqlite *s, int64_t number, struct put *put,
+                       const struct bb_parcel *parcel, const struct bb_put *puts, size_t count) {
+    put->json = print_event(&put->arena, parcel->event);
+    if (!put->json || !print_webhooks(&put->webhooks, puts, count))
+        return BB_ERR_NO_MEMORY;
+    return bb_sqlite_db_run(&s->db, BB_SQL_MATCH, "itt", number, put->json,
+                            bb_buf_data(&put->webhooks))
+               ? BB_OK
+               : BB_ERR_OUTBOX;
+}
+
+int bb_sqlite_match(struct bb_store *store, int64_t number, const struct bb_parcel *parcel,
+                    const struct bb_put *puts, size_t count) {
+    struct bb_sqlite *s = lock(store);
+    struct put put = {.key = NULL};
+    bb_arena_init(&put.arena, &s->config.mem);
+    bb_buf_init(&put.webhooks, &s->config.mem, MOST_JSON);
+    int code = write_match(s, number, &put, parcel, puts, count);
+    s->has_news |= code == BB_OK;
+    bb_buf_free(&put.webhooks);
+    bb_arena_free(&put.arena);
+    unlock(s);
+    return code;
+}
