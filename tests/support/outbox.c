@@ -74,7 +74,7 @@ void outbox_run(sqlite3 *db, const char *sql) {
 }
 
 int64_t outbox_count(const char *table) {
-    char sql[80];
+    char sql[256];
     sqlite3 *db = outbox_open_host();
     sqlite3_stmt *statement = NULL;
     snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
