@@ -1,6 +1,7 @@
 #include "outbox.h"
 
 #include "complain.h"
+#include "now.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,12 +36,24 @@ bool outbox_open(struct outbox *outbox, const char *path, const bb_sqlite_option
     return outbox_execute(outbox, "PRAGMA synchronous = FULL"); /* as the library's own */
 }
 
+/* Several processes that write must wait for one another: that is worth telling when it lasts. */
+static bool is_locked_for_long(struct outbox *outbox) {
+    enum { GAP_MS = 1000, LONG_MS = 5000 };
+    int64_t now = ticks_ms();
+    if (now - outbox->locked_lately_ms > GAP_MS)
+        outbox->locked_since_ms = now;
+    outbox->locked_lately_ms = now;
+    return now - outbox->locked_since_ms >= LONG_MS;
+}
+
 /* Outcomes are logged too, and told elsewhere. */
 void outbox_log(void *user, bb_level level, const char *text) {
     static const char prefix[] = "outbox: ";
     struct outbox *outbox = user;
     if (level != BB_ERROR || strncmp(text, prefix, sizeof prefix - 1) != 0 ||
         strncmp(text, outbox->trouble, sizeof outbox->trouble - 1) == 0)
+        return;
+    if (strstr(text, "is locked") && !is_locked_for_long(outbox))
         return;
     snprintf(outbox->trouble, sizeof outbox->trouble, "%s", text);
     complain("%s: %s; it is tried again", outbox->path, text + sizeof prefix - 1);

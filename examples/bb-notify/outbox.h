@@ -21,7 +21,9 @@ struct outbox {
     sqlite3 *db;             /* NULL: no outbox is used */
     struct outbox_row *rows; /* of the last look */
     size_t count;
-    char trouble[256]; /* that was told last */
+    char trouble[256];        /* that was told last */
+    int64_t locked_since_ms;  /* another process keeps the file to itself, ... */
+    int64_t locked_lately_ms; /* ... as was seen last */
 };
 
 /* False, after a complaint. Close in either case, after the dispatcher is freed. */
