@@ -21,7 +21,7 @@ enum {
 /* Of webhooks' rows, each as wide as its heading. */
 enum { DELIVERED_WIDTH = 9, DEAD_WIDTH = 4, DROPPED_WIDTH = 7, LEFT_WIDTH = 4, ATTEMPTS_WIDTH = 8 };
 
-enum { WAITING_WIDTH = 7, UNDER_WAY_WIDTH = 9 };
+enum { WAITING_WIDTH = 7, LEASED_WIDTH = 6 };
 
 void table_start(struct table *table, FILE *out) {
     const char *no_colour = getenv("NO_COLOR");
@@ -134,7 +134,7 @@ void table_standing_row(struct table *table, const struct table_standing *standi
 static void print_waiting_heading(struct table *table) {
     print_column(table, "WEBHOOK", table->name_width);
     print_column(table, "TYPE", TYPE_WIDTH);
-    fputs("WAITING  UNDER WAY  NEXT\n", table->out);
+    fputs("WAITING  LEASED  NEXT\n", table->out);
     table->begun = true;
 }
 
@@ -156,7 +156,7 @@ void table_waiting_row(struct table *table, const struct table_waiting *waiting)
     print_column(table, waiting->name, table->name_width);
     print_column(table, waiting->type, TYPE_WIDTH);
     print_number(table, (int64_t)waiting->waiting, WAITING_WIDTH);
-    print_number(table, (int64_t)waiting->leased, UNDER_WAY_WIDTH);
+    print_number(table, (int64_t)waiting->leased, LEASED_WIDTH);
     print_next(table, waiting);
 }
 

@@ -9,6 +9,7 @@
 #include "support/bb_notify.h"
 
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,8 +84,10 @@ static int enqueue(notify *fixture, size_t events) {
     return notify_post(fixture, "--outbox", outbox, "enqueue", NULL);
 }
 
+#define RUN(...) notify_run(fixture, "-c", fixture->config, __VA_ARGS__, NULL)
+
 static int deliver(notify *fixture) {
-    return notify_run(fixture, "-c", fixture->config, "-o", outbox, "deliver", NULL);
+    return RUN("-o", outbox, "deliver");
 }
 
 static program *keep(program *running) {
@@ -104,7 +107,7 @@ static int finish(notify *fixture, program *running) {
 }
 
 static int stats(notify *fixture) {
-    return notify_run(fixture, "-c", fixture->config, "-o", outbox, "stats", NULL);
+    return RUN("-o", outbox, "stats");
 }
 
 static const char *id_of(const notify *fixture, size_t request) {
@@ -147,6 +150,29 @@ static void enqueue_sends_nothing_and_deliver_all_of_it_once(void **state) {
     assert_int_equal(server_requests(fixture->receiver), 6);
 }
 
+static void execute(const char *sql) {
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(outbox, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* What is told as not enqueued is not: it can be enqueued again. */
+static void a_failure_of_the_file_takes_back_what_was_not_committed(void **state) {
+    notify *fixture = *state;
+    assert_int_equal(stats(fixture), 0); /* makes the file */
+    execute("CREATE TRIGGER full BEFORE INSERT ON bb_event"
+            " WHEN (SELECT count(*) FROM bb_event) = 2"
+            " BEGIN SELECT RAISE(ABORT, 'no room'); END");
+    assert_int_equal(enqueue(fixture, 5), 1);
+    assert_told(fixture->result.err, "events.jsonl: line 3: outbox: ");
+    assert_told(fixture->result.err, "no room\n");
+    assert_told(fixture->result.err, "events.jsonl: line 1 and what follows was not enqueued\n");
+    assert_string_equal(fixture->result.out, "0 events enqueued, 0 deliveries\n");
+    assert_int_equal(deliver(fixture), 0);
+    assert_int_equal(server_connections(fixture->receiver), 0);
+}
+
 static void a_bad_line_is_named_and_the_rest_is_enqueued(void **state) {
     notify *fixture = *state;
     notify_write_events(fixture, NOTIFY_CREATED "no event\n\n" NOTIFY_CREATED);
@@ -178,8 +204,7 @@ static void json_has_one_line_an_attempt(void **state) {
     notify *fixture = *state;
     answer(fixture, "/ops", &yes);
     enqueue(fixture, 2);
-    assert_int_equal(
-        notify_run(fixture, "-c", fixture->config, "-o", outbox, "--json", "deliver", NULL), 0);
+    assert_int_equal(RUN("-o", outbox, "--json", "deliver"), 0);
     assert_int_equal(line_count(fixture->result.out), 2);
     cJSON *first = notify_json_line(fixture, 0);
     assert_string_equal(text_of(first, "verdict"), "delivered");
@@ -199,6 +224,9 @@ static void what_waits_for_a_later_attempt_is_told_and_left_for_the_next_run(voi
                 "outbox.db: 1 delivery waits, the next attempt is due in 59 min\n");
     assert_int_equal(deliver(fixture), 1);
     assert_told(fixture->result.out, "1         0  next attempt in 59 min\n");
+    assert_int_equal(RUN("-o", outbox, "--json", "deliver"), 1);
+    assert_string_equal(fixture->result.out, "");
+    assert_told(fixture->result.err, "webhook \"ops\": 1 left: next attempt in 59 min\n");
     assert_int_equal(server_requests(fixture->receiver), 1);
 }
 
@@ -311,9 +339,9 @@ static void stats_tells_what_waits_by_webhook_and_changes_nothing(void **state) 
     enqueue(fixture, 2);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(stats(fixture), 0);
-        assert_told(fixture->result.out, "WEBHOOK  TYPE      WAITING  UNDER WAY  NEXT\n"
-                                         "ops      custom          2          -  now\n"
-                                         "dev      custom          2          -  now\n"
+        assert_told(fixture->result.out, "WEBHOOK  TYPE      WAITING  LEASED  NEXT\n"
+                                         "ops      custom          2       -  now\n"
+                                         "dev      custom          2       -  now\n"
                                          "\n"
                                          "4 deliveries wait\n"
                                          "\n"
@@ -321,11 +349,11 @@ static void stats_tells_what_waits_by_webhook_and_changes_nothing(void **state) 
     }
     assert_int_equal(deliver(fixture), 1);
     assert_int_equal(stats(fixture), 0);
-    assert_told(fixture->result.out, "ops      custom          2          -  in 59 min\n");
+    assert_told(fixture->result.out, "ops      custom          2       -  in 59 min\n");
     assert_not_told(fixture->result.out, "dev ");
     notify_write_webhooks(fixture, DEV);
     assert_int_equal(stats(fixture), 0);
-    assert_told(fixture->result.out, "ops      -               2          -  not in the "
+    assert_told(fixture->result.out, "ops      -               2       -  not in the "
                                      "configuration\n");
     assert_int_equal(notify_run(fixture, "-c", fixture->config, "-o", outbox, "-j", "stats", NULL),
                      0);
@@ -339,8 +367,6 @@ static void assert_refused(const notify *fixture, int status, const char *words)
     assert_string_equal(fixture->result.out, "");
     assert_told(fixture->result.err, words);
 }
-
-#define RUN(...) notify_run(fixture, "-c", fixture->config, __VA_ARGS__, NULL)
 
 static void options_that_make_no_sense_together_are_refused(void **state) {
     notify *fixture = *state;
@@ -380,6 +406,7 @@ static void outboxes_that_cannot_keep_anything_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         OUTBOX_TEST(enqueue_sends_nothing_and_deliver_all_of_it_once),
+        OUTBOX_TEST(a_failure_of_the_file_takes_back_what_was_not_committed),
         OUTBOX_TEST(a_bad_line_is_named_and_the_rest_is_enqueued),
         OUTBOX_TEST(standard_input_is_enqueued_as_it_comes),
         OUTBOX_TEST(json_has_one_line_an_attempt),
