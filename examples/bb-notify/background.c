@@ -2,12 +2,11 @@
 
 #include "complain.h"
 #include "events.h"
-#include "json_output.h"
 #include "ledger.h"
+#include "notices.h"
 #include "run.h"
 #include "standings.h"
 #include "stop_signal.h"
-#include "text.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -60,24 +59,7 @@ static void take_attempt(struct background *b, const bb_notice *notice) {
         take_over(b, &verdicts[BB_DELIVERED], 1);
     else if (notice->kind == BB_NOTICE_DEAD)
         take_over(b, &verdicts[BB_DEAD], 1);
-    if (!session->options->json)
-        return;
-    progress_hide(&session->progress);
-    json_output_attempt(stdout, notice);
-    session_flush(session);
-}
-
-static void tell_webhook(struct background *b, const bb_notice *notice) {
-    char wait[TEXT_WAIT_SIZE];
-    const char *text = text_without_name(notice->text, notice->webhook_name);
-    progress_hide(&b->session->progress);
-    if (notice->kind == BB_NOTICE_PAUSED)
-        complain("webhook \"%s\" gets nothing for %s: %s", notice->webhook_name,
-                 text_wait(notice->wait_ms, wait), text);
-    else if (notice->kind == BB_NOTICE_DISABLED)
-        complain("webhook \"%s\" gets nothing any more: %s", notice->webhook_name, text);
-    else
-        complain("webhook \"%s\" takes messages again", notice->webhook_name);
+    notices_tell_attempt(session, notice);
 }
 
 void background_notice(void *user, const bb_notice *notice) {
@@ -96,11 +78,11 @@ void background_notice(void *user, const bb_notice *notice) {
         break;
     case BB_NOTICE_DISABLED:
         b->has_disabled = b->may_have_room = true; /* or never again: that is found out then */
-        tell_webhook(b, notice);
+        notices_tell_webhook(session, notice);
         break;
     case BB_NOTICE_PAUSED:
     case BB_NOTICE_RECOVERED:
-        tell_webhook(b, notice);
+        notices_tell_webhook(session, notice);
         break;
     case BB_NOTICE_FULL: /* the event is kept and tried again */
         break;

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { DELAYS_MAX = 100, SLOTS_MAX = 65536 }; /* the library's own limits */
+enum { DELAYS_MAX = 100, SLOTS_MAX = 65536, LEASE_LEAST_MS = 1000 }; /* the library's own limits */
 
 static bool read_delays(const cJSON *list, uint32_t *delays, struct mistake *mistake) {
     const cJSON *value;
@@ -41,6 +41,14 @@ bool read_slots(const cJSON *value, void *field, struct mistake *mistake) {
 
 bool read_percent(const cJSON *value, void *field, struct mistake *mistake) {
     return read_uint32_up_to(value, 100, field, mistake);
+}
+
+bool read_lease(const cJSON *value, void *field, struct mistake *mistake) {
+    uint32_t *lease_ms = field;
+    if (!read_milliseconds(value, lease_ms, mistake))
+        return false;
+    return *lease_ms >= LEASE_LEAST_MS ||
+           mistaken(mistake, "must be at least %d milliseconds", LEASE_LEAST_MS);
 }
 
 bool read_bytes(const cJSON *value, void *field, struct mistake *mistake) {

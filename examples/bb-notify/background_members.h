@@ -12,6 +12,7 @@ bool read_retry_delays(const cJSON *value, void *field, struct mistake *mistake)
 bool read_slots(const cJSON *value, void *field, struct mistake *mistake);     /* uint32_t */
 bool read_percent(const cJSON *value, void *field, struct mistake *mistake);   /* uint32_t */
 bool read_bytes(const cJSON *value, void *field, struct mistake *mistake);     /* uint64_t */
+bool read_lease(const cJSON *value, void *field, struct mistake *mistake);     /* uint32_t */
 bool read_when_full(const cJSON *value, void *field, struct mistake *mistake); /* bb_when_full */
 bool read_resolver(const cJSON *value, void *field, struct mistake *mistake); /* bb_resolver_kind */
 

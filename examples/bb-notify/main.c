@@ -1,7 +1,10 @@
 /* bb-notify: tells webhooks what happened. See --help. */
 #include "background.h"
+#include "deliver.h"
 #include "demo.h"
+#include "enqueue.h"
 #include "options.h"
+#include "outbox_stats.h"
 #include "run.h"
 #include "session.h"
 
@@ -18,9 +21,20 @@ static void use_utf8(void) {
 }
 
 static int run_in(struct session *session, enum mode mode) {
-    if (mode == MODE_TEST)
+    switch (mode) {
+    case MODE_TEST:
         return run_test(session);
-    return mode == MODE_BACKGROUND ? background_run(session) : run_events(session);
+    case MODE_BACKGROUND:
+        return background_run(session);
+    case MODE_ENQUEUE:
+        return enqueue_run(session);
+    case MODE_DELIVER:
+        return deliver_run(session);
+    case MODE_STATS:
+        return outbox_stats_run(session);
+    default:
+        return run_events(session);
+    }
 }
 
 static int run(const struct options *options) {

@@ -4,13 +4,24 @@
 
 #include <stdbool.h>
 
-enum mode { MODE_POST, MODE_BACKGROUND, MODE_DRY_RUN, MODE_TEST, MODE_DEMO };
+enum mode {
+    MODE_POST,
+    MODE_BACKGROUND,
+    MODE_DRY_RUN,
+    MODE_TEST,
+    MODE_DEMO,
+    MODE_ENQUEUE, /* this and the next ones: with --outbox */
+    MODE_DELIVER,
+    MODE_STATS
+};
 
 struct options {
     enum mode mode;
     bool json;
     bool stats;
+    bool forever;
     const char *config_path;
+    const char *outbox_path; /* NULL: none is used */
     const char *events_path; /* "-": standard input */
     const char *test_name;
     const char *page_path;

@@ -2,6 +2,7 @@
 
 #include "background.h"
 #include "complain.h"
+#include "deliver.h"
 #include "json_output.h"
 
 #include <errno.h>
@@ -19,6 +20,22 @@ static bool add_webhooks(struct session *session, bb_error *error) {
     return true;
 }
 
+/* Where what is delivered waits, and who is told of it. */
+static bool prepare_background(struct session *session) {
+    struct config *config = &session->config;
+    const struct options *options = session->options;
+    config->background.notify_user = session;
+    config->background.notify = options->mode == MODE_DELIVER ? deliver_notice : background_notice;
+    if (!options->outbox_path)
+        return true;
+    if (!outbox_open(&session->outbox, options->outbox_path, &config->sqlite))
+        return false;
+    config->background.outbox = session->outbox.store;
+    config->options.log = outbox_log;
+    config->options.log_user = &session->outbox;
+    return true;
+}
+
 bool session_open(struct session *session, const struct options *options) {
     struct mistake mistake;
     bb_error error = BB_ERROR_INIT;
@@ -28,8 +45,8 @@ bool session_open(struct session *session, const struct options *options) {
         complain("%s", mistake.text);
         return false;
     }
-    session->config.background.notify = background_notice;
-    session->config.background.notify_user = session;
+    if (!prepare_background(session))
+        return false;
     if (bb_dispatcher_new(&session->config.options, &session->dispatcher, &error) != BB_OK) {
         complain("%s: %s", options->config_path, error.text);
         return false;
@@ -39,6 +56,7 @@ bool session_open(struct session *session, const struct options *options) {
 
 void session_close(struct session *session) {
     bb_dispatcher_free(session->dispatcher);
+    outbox_close(&session->outbox);
     config_free(&session->config);
 }
 

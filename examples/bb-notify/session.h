@@ -5,21 +5,25 @@
 
 #include "config.h"
 #include "options.h"
+#include "outbox.h"
 #include "progress.h"
 #include "table.h"
 #include "tally.h"
 
 struct background;
+struct deliver;
 
 struct session {
     const struct options *options;
     struct config config;
+    struct outbox outbox; /* with --outbox */
     bb_dispatcher *dispatcher;
     struct table table; /* unless JSON is asked for */
     struct progress progress;
     struct tally tally;
     bool output_lost;              /* standard output takes no more */
     struct background *background; /* while events are delivered in it; else NULL */
+    struct deliver *deliver;       /* while the outbox is delivered; else NULL */
 };
 
 /* False if the configuration is wrong, which is told then. Close in either case. */

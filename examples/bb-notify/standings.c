@@ -2,19 +2,24 @@
 
 #include "complain.h"
 #include "json_output.h"
+#include "now.h"
 #include "text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { WHY_SIZE = 1200 }; /* two reasons of 512 bytes, and what stands around them */
 
 static bb_stats stats_of(const struct session *session, const char *id) {
     bb_stats stats = BB_STATS_INIT;
     bb_dispatcher_stats(session->dispatcher, id, &stats, NULL);
+    if (session->outbox.db && id) { /* other processes have a part in it, too */
+        const struct outbox_row *row = outbox_find(&session->outbox, id);
+        stats.waiting = row ? row->waiting : 0;
+        stats.in_flight = 0;
+    }
     return stats;
 }
 
@@ -39,12 +44,6 @@ bool standings_are_stuck(const struct session *session) {
 
 /* ---- why ---- */
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void say_until(char why[WHY_SIZE], const char *what, int64_t until_ms, const char *reason) {
     char wait[TEXT_WAIT_SIZE];
     int64_t left = until_ms - now_ms();
@@ -52,8 +51,23 @@ static void say_until(char why[WHY_SIZE], const char *what, int64_t until_ms, co
              reason);
 }
 
-static void say_why_left(const bb_webhook *webhook, const bb_webhook_status *status,
-                         const struct ledger_row *row, char why[WHY_SIZE]) {
+/* When the next attempt is due, if nothing but that is waited for. */
+static bool say_when(const struct session *session, const bb_webhook *webhook, const char *reason,
+                     char why[WHY_SIZE]) {
+    char wait[TEXT_WAIT_SIZE];
+    const struct outbox_row *row =
+        session->outbox.db ? outbox_find(&session->outbox, webhook->id) : NULL;
+    int64_t now = now_ms();
+    if (!row || row->due_ms == INT64_MAX || row->due_ms <= now)
+        return false;
+    snprintf(why, WHY_SIZE, "next attempt in %s%s%s", text_wait(row->due_ms - now, wait),
+             reason ? ": " : "", reason ? text_without_name(reason, webhook->name) : "");
+    return true;
+}
+
+static void say_why_left(const struct session *session, const bb_webhook *webhook,
+                         const bb_webhook_status *status, const struct ledger_row *row,
+                         char why[WHY_SIZE]) {
     const char *reason = text_without_name(status->reason, webhook->name);
     if (status->disabled)
         snprintf(why, WHY_SIZE, "disabled: %s", reason);
@@ -61,6 +75,8 @@ static void say_why_left(const bb_webhook *webhook, const bb_webhook_status *sta
         say_until(why, "paused", status->paused_until_ms, reason);
     else if (status->probe_ms)
         say_until(why, "circuit breaker open", status->probe_ms, reason);
+    else if (say_when(session, webhook, row ? row->why_waiting : NULL, why))
+        return;
     else if (row && row->why_waiting)
         snprintf(why, WHY_SIZE, "to be tried again: %s",
                  text_without_name(row->why_waiting, webhook->name));
@@ -82,7 +98,7 @@ static void say_why(const struct session *session, const bb_webhook *webhook, co
     bb_webhook_status status = status_of(session, webhook->id);
     *why = '\0';
     if (stats->waiting + stats->in_flight > 0)
-        say_why_left(webhook, &status, row, why);
+        say_why_left(session, webhook, &status, row, why);
     if (stats->dead > 0)
         add_why_dead(webhook, row, why);
 }
@@ -107,7 +123,7 @@ void standings_tell(struct session *session, const struct ledger *ledger) {
         const bb_webhook *webhook = &session->config.webhooks[i];
         bb_stats stats = stats_of(session, webhook->id);
         char why[WHY_SIZE];
-        if (stats.enqueued == 0)
+        if (stats.enqueued + stats.attempts + stats.waiting == 0)
             continue;
         say_why(session, webhook, &stats, ledger, why);
         if (session->options->json)

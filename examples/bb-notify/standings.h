@@ -8,8 +8,8 @@
 /* Whether everything that is left waits for webhooks that are disabled. */
 bool standings_are_stuck(const struct session *session);
 
-/* A row of the table for each webhook that something was enqueued for. With JSON, a complaint about
- * each that something is left for. */
+/* A row of the table for each webhook that something was enqueued for, or waited for in the outbox.
+ * With JSON, a complaint about each that something is left for. */
 void standings_tell(struct session *session, const struct ledger *ledger);
 
 /* Prints the Prometheus text: by itself, or as the last JSON line. */

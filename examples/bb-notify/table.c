@@ -21,6 +21,8 @@ enum {
 /* Of webhooks' rows, each as wide as its heading. */
 enum { DELIVERED_WIDTH = 9, DEAD_WIDTH = 4, DROPPED_WIDTH = 7, LEFT_WIDTH = 4, ATTEMPTS_WIDTH = 8 };
 
+enum { WAITING_WIDTH = 7, LEASED_WIDTH = 6 };
+
 void table_start(struct table *table, FILE *out) {
     const char *no_colour = getenv("NO_COLOR");
     *table = (struct table){.out = out, .name_width = NAME_WIDTH};
@@ -125,6 +127,37 @@ void table_standing_row(struct table *table, const struct table_standing *standi
         text_print(table->out, standing->why);
     }
     fputc('\n', table->out);
+}
+
+/* ---- what waits ---- */
+
+static void print_waiting_heading(struct table *table) {
+    print_column(table, "WEBHOOK", table->name_width);
+    print_column(table, "TYPE", TYPE_WIDTH);
+    fputs("WAITING  LEASED  NEXT\n", table->out);
+    table->begun = true;
+}
+
+static void print_next(struct table *table, const struct table_waiting *waiting) {
+    char wait[TEXT_WAIT_SIZE];
+    if (waiting->is_stranger)
+        fputs("not in the configuration\n", table->out);
+    else if (waiting->next_in_ms < 0)
+        fputs("-\n", table->out);
+    else if (waiting->next_in_ms == 0)
+        fputs("now\n", table->out);
+    else
+        fprintf(table->out, "in %s\n", text_wait(waiting->next_in_ms, wait));
+}
+
+void table_waiting_row(struct table *table, const struct table_waiting *waiting) {
+    if (!table->begun)
+        print_waiting_heading(table);
+    print_column(table, waiting->name, table->name_width);
+    print_column(table, waiting->type, TYPE_WIDTH);
+    print_number(table, (int64_t)waiting->waiting, WAITING_WIDTH);
+    print_number(table, (int64_t)waiting->leased, LEASED_WIDTH);
+    print_next(table, waiting);
 }
 
 static const char *plural(unsigned long count) {

@@ -6,6 +6,7 @@
 #include "tally.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct table {
@@ -31,6 +32,17 @@ struct table_standing {
     const char *why; /* something is dead or left; "": there is nothing to tell */
 };
 
+/* What waits in the outbox for one webhook. */
+struct table_waiting {
+    const char *name;
+    const char *type;
+    uint64_t waiting;
+    uint64_t leased;    /* that a process is about to send */
+    int64_t next_in_ms; /* 0: now, negative: not before one that is leased */
+    bool is_stranger;   /* the configuration has no such webhook */
+};
+
+void table_waiting_row(struct table *table, const struct table_waiting *waiting);
 void table_standing_row(struct table *table, const struct table_standing *standing);
 void table_summary(struct table *table, const struct tally *tally);
 

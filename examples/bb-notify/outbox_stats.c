@@ -1,0 +1,51 @@
+#include "outbox_stats.h"
+
+#include "now.h"
+#include "standings.h"
+#include "table.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const bb_webhook *find_webhook(const struct session *session, const char *id) {
+    for (size_t i = 0; i < session->config.count; i++)
+        if (strcmp(session->config.webhooks[i].id, id) == 0)
+            return &session->config.webhooks[i];
+    return NULL;
+}
+
+static void print_row(struct session *session, const struct outbox_row *row, int64_t now) {
+    const bb_webhook *webhook = find_webhook(session, row->id);
+    struct table_waiting waiting = {
+        .name = webhook ? webhook->name : row->id,
+        .type = webhook ? bb_type_name(webhook->type) : "-",
+        .waiting = row->waiting - row->leased,
+        .leased = row->leased,
+        .next_in_ms = row->due_ms == INT64_MAX ? -1
+                      : row->due_ms > now      ? row->due_ms - now
+                                               : 0,
+        .is_stranger = !webhook,
+    };
+    table_waiting_row(&session->table, &waiting);
+}
+
+static void print_summary(struct session *session) {
+    int64_t now = now_ms();
+    uint64_t all = outbox_waiting(&session->outbox);
+    for (size_t i = 0; i < session->outbox.count; i++)
+        table_fit_name(&session->table, session->outbox.rows[i].id);
+    for (size_t i = 0; i < session->outbox.count; i++)
+        print_row(session, &session->outbox.rows[i], now);
+    if (all > 0)
+        putchar('\n');
+    printf("%" PRIu64 " deliver%s\n", all, all == 1 ? "y waits" : "ies wait");
+}
+
+int outbox_stats_run(struct session *session) {
+    if (!outbox_look(&session->outbox))
+        return EXIT_UNDELIVERED;
+    if (!session->options->json)
+        print_summary(session);
+    standings_print_statistics(session);
+    return session->output_lost ? EXIT_UNDELIVERED : EXIT_DELIVERED;
+}
