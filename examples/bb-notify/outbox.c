@@ -168,7 +168,8 @@ static const char deliveries[] =
     " FROM bb_delivery d JOIN bb_webhook w ON w.number = d.webhook GROUP BY d.webhook";
 
 static const char new_events[] = "SELECT webhooks, count(*), min(due_ms) FROM bb_event"
-                                 " WHERE open IS NULL GROUP BY webhooks";
+                                 " WHERE number > (SELECT fanned_out FROM bb_outbox_version)"
+                                 " GROUP BY webhooks";
 
 /* In one transaction, or what becomes deliveries in between would be counted never or twice. */
 bool outbox_look(struct outbox *outbox) {

@@ -101,7 +101,10 @@ static int put(struct entry *entry, uint32_t delay_ms, bb_error *error) {
         code = d->store->vtable->put(d->store, entry->place, entry->parcel, entry->puts,
                                      entry->count, now_ms, now_ms + delay_ms, error);
     leave_queues(entry, code == BB_OK);
-    if (code == BB_ERR_FULL) {
+    if (code == BB_ERR_EXISTS) { /* that is what its key is for */
+        entry->count = 0;
+        code = BB_OK;
+    } else if (code == BB_ERR_FULL) {
         atomic_fetch_add(&d->refused, 1);
         bb_fail(error, code, "the outbox is full: %zu deliveries of the event were not taken",
                 entry->count);

@@ -163,7 +163,8 @@ static bool take_samples(struct page *page, struct bb_dispatcher *d) {
         struct sample *sample = &page->samples[page->count];
         sample->hook = page->hooks.items[i];
         bb_stats_of(d, page->hooks.items[i], &sample->stats);
-        page->count += sample->stats.enqueued > 0;
+        page->count +=
+            sample->stats.enqueued > 0 || sample->stats.waiting > 0 || sample->stats.attempts > 0;
     }
     bb_stats_of(d, NULL, &page->all);
     return true;

@@ -290,7 +290,8 @@ int64_t bb_scheduler_wake_ms(struct bb_scheduler *s, int64_t now_ms) {
 bool bb_scheduler_is_idle(struct bb_scheduler *s, int64_t now_ms) {
     const struct bb_store_vtable *store = s->store->vtable;
     if (s->in_flight > 0 || s->busy > 0 || s->slow.first || s->unknown.first ||
-        store->next_ms(s->store, now_ms) <= now_ms)
+        store->next_ms(s->store, now_ms) <= now_ms ||
+        (store->owes && store->owes(s->store, now_ms)))
         return false;
     return s->rate_waiting == 0 || s->rate_until_ms <= now_ms ||
            store->counts(s->store).waiting == 0;

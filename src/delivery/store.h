@@ -113,7 +113,8 @@ struct bb_store_vtable {
     void (*close)(struct bb_store *store, struct bb_queue *queue);
 
     /* Adds a delivery of `parcel` (retained, not consumed) to each of the queues, due at `due_ms`,
-     * all or none. BB_ERR_FULL when the store's limits leave no room, BB_ERR_NO_MEMORY. May block
+     * all or none. BB_ERR_FULL when the store's limits leave no room, BB_ERR_EXISTS when an event
+     * with its key is there, BB_ERR_NO_MEMORY. May block
      * where the store writes to a disk. `place` is NULL, or says where else than on its own
      * connection a store that keeps rows writes: in the host's transaction. */
     int (*put)(struct bb_store *store, const struct bb_put_place *place, struct bb_parcel *parcel,
@@ -155,6 +156,10 @@ struct bb_store_vtable {
 
     /* Something was written past the store: `take` looks for it at once. NULL: never happens. */
     void (*look_again)(struct bb_store *store);
+
+    /* Whether there is something to write or to look for, which may have to wait for the store's
+     * own trouble to pass. NULL: never. */
+    bool (*owes)(struct bb_store *store, int64_t now_ms);
 
     /* When `take` may have something: a time not later than now: at once; INT64_MAX: not before
      * something is put. A store that others work on as well names the time to look again. */

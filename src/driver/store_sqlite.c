@@ -20,24 +20,7 @@ static void unlock(struct bb_sqlite *s) {
 
 /* ---- queues ---- */
 
-static bool has_place(struct bb_sqlite *s, int64_t number) {
-    size_t count = s->numbers ? s->numbers : 64;
-    while (count <= (size_t)number)
-        count *= 2;
-    if (count == s->numbers)
-        return true;
-    struct bb_sqlite_queue **more =
-        bb_mem_resize(&s->config.mem, s->by_number, count * sizeof(void *));
-    if (!more)
-        return false;
-    memset(more + s->numbers, 0, (count - s->numbers) * sizeof(void *));
-    s->by_number = more;
-    s->numbers = count;
-    return true;
-}
-
-static struct bb_sqlite_queue *make_queue(struct bb_sqlite *s, int64_t number, const char *id,
-                                          void *owner) {
+static struct bb_sqlite_queue *make_queue(struct bb_sqlite *s, const char *id, void *owner) {
     struct bb_sqlite_queue *q = bb_mem_zalloc(&s->config.mem, sizeof *q + strlen(id) + 1);
     if (!q)
         return NULL;
@@ -48,19 +31,17 @@ static struct bb_sqlite_queue *make_queue(struct bb_sqlite *s, int64_t number, c
         return NULL;
     }
     q->queue->kept = q;
-    q->number = number;
+    q->number = -1;
     q->due_ms = INT64_MAX;
-    q->is_stale = s->has_news = true;
-    s->by_number[number] = q;
+    q->is_stale = s->has_news = s->has_unnumbered = true;
     DL_APPEND2(s->queues, q, previous, next);
+    s->queue_count++;
     return q;
 }
 
 static struct bb_queue *sqlite_open(struct bb_store *store, const char *webhook_id, void *owner) {
     struct bb_sqlite *s = lock(store);
-    int64_t number = bb_sqlite_number_of(s, webhook_id);
-    struct bb_sqlite_queue *q =
-        number >= 0 && has_place(s, number) ? make_queue(s, number, webhook_id, owner) : NULL;
+    struct bb_sqlite_queue *q = make_queue(s, webhook_id, owner);
     unlock(s);
     return q ? q->queue : NULL;
 }
@@ -68,9 +49,11 @@ static struct bb_queue *sqlite_open(struct bb_store *store, const char *webhook_
 static void free_queue(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
     q->due_ms = INT64_MAX;
     bb_sqlite_time(s, q);
-    s->by_number[q->number] = NULL;
+    if (q->number >= 0)
+        s->by_number[q->number] = NULL;
     s->memory->vtable->close(s->memory, q->queue);
     DL_DELETE2(s->queues, q, previous, next);
+    s->queue_count--;
     bb_mem_free(&s->config.mem, q);
 }
 
@@ -180,6 +163,14 @@ static void sqlite_wake(struct bb_store *store, struct bb_queue *queue) {
 }
 
 /* One whose lease may have run out while this process did not run is somebody else's. */
+/* It may have more once half of it is gone. */
+static void note_room(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
+    if (!q->is_full || bb_sqlite_room(s, NULL, q) < s->memory->vtable->waiting(s->memory, q->queue))
+        return;
+    q->is_full = false;
+    bb_sqlite_time(s, q);
+}
+
 static struct bb_delivery *claim_leased(struct bb_sqlite *s, struct bb_queue *queue,
                                         int64_t now_ms) {
     struct bb_delivery *claimed;
@@ -200,6 +191,7 @@ static struct bb_delivery *sqlite_claim(struct bb_store *store, struct bb_queue 
                                         int64_t now_ms) {
     struct bb_sqlite *s = lock(store);
     struct bb_delivery *claimed = claim_leased(s, queue, now_ms);
+    note_room(s, queue->kept);
     if (!claimed && may_have_more(s, queue->kept, now_ms) && bb_sqlite_pass(s, now_ms))
         claimed = claim_leased(s, queue, now_ms);
     unlock(s);
@@ -284,6 +276,14 @@ static int64_t sqlite_next_ms(struct bb_store *store, int64_t now_ms) {
     return next_ms;
 }
 
+static bool sqlite_owes(struct bb_store *store, int64_t now_ms) {
+    struct bb_sqlite *s = lock(store);
+    bool owes = s->settled || s->has_news || s->has_unmatched ||
+                (s->due.root && s->due.root->key <= now_ms);
+    unlock(s);
+    return owes;
+}
+
 static void sqlite_look_again(struct bb_store *store) {
     struct bb_sqlite *s = lock(store);
     s->has_news = true;
@@ -335,6 +335,7 @@ static const struct bb_store_vtable vtable = {
     .settle = sqlite_settle,
     .unmatched = bb_sqlite_unmatched,
     .match = bb_sqlite_match,
+    .owes = sqlite_owes,
     .look_again = sqlite_look_again,
     .archive = &bb_store_sqlite_archive,
     .next_ms = sqlite_next_ms,

@@ -45,12 +45,10 @@ enum { STEP = 500 };
 static struct bb_sqlite *lock(struct bb_store *store) {
     struct bb_sqlite *s = (struct bb_sqlite *)store;
     pthread_mutex_lock(&s->lock);
-    sqlite3_busy_timeout(s->db.handle, 5000); /* somebody waits for it, and nothing else does */
     return s;
 }
 
 static void unlock(struct bb_sqlite *s) {
-    sqlite3_busy_timeout(s->db.handle, BB_SQLITE_BUSY_MS);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -84,8 +82,17 @@ static bool run(sqlite3_stmt *statement) {
     return ok;
 }
 
+/* The caller may wait, but nobody else for the store's lock meanwhile. */
 static bool begin(struct bb_sqlite *s) {
-    return bb_sqlite_db_run(&s->db, BB_SQL_BEGIN, "");
+    enum { TRIES = 1000, PAUSE_MS = 5 };
+    bool ok = bb_sqlite_db_run(&s->db, BB_SQL_BEGIN, "");
+    for (int i = 0; i < TRIES && !ok && bb_sqlite_db_is_busy(&s->db); i++) {
+        pthread_mutex_unlock(&s->lock);
+        sqlite3_sleep(PAUSE_MS);
+        pthread_mutex_lock(&s->lock);
+        ok = bb_sqlite_db_run(&s->db, BB_SQL_BEGIN, "");
+    }
+    return ok;
 }
 
 static bool end(struct bb_sqlite *s, bool ok) {
@@ -129,7 +136,14 @@ static bool show_dead(struct bb_sqlite *s, const bb_dead_filter *filter, bb_dead
 
 /* What has ended and is not written yet belongs to what is asked for. */
 static bool write_first(struct bb_sqlite *s) {
-    return !s->settled || bb_sqlite_write_settled(s);
+    if (!s->settled)
+        return true;
+    if (!begin(s))
+        return false;
+    bool ok = end(s, bb_sqlite_settle_all(s));
+    if (ok)
+        bb_sqlite_forget_settled(s);
+    return ok;
 }
 
 static int dead(struct bb_store *store, const bb_dead_filter *filter, bb_dead_visitor visit,

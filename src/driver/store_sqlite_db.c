@@ -115,6 +115,10 @@ const char *bb_sqlite_db_text(enum bb_sql which) {
     return texts[which];
 }
 
+bool bb_sqlite_db_is_busy(const struct bb_sqlite_db *db) {
+    return (sqlite3_errcode(db->handle) & 0xFF) == SQLITE_BUSY;
+}
+
 int bb_sqlite_db_fail(sqlite3 *handle, const char *what, bb_error *error) {
     int code = handle ? sqlite3_errcode(handle) : SQLITE_NOMEM;
     if (code == SQLITE_NOMEM)
@@ -128,19 +132,24 @@ static bool execute(sqlite3 *handle, const char *sql) {
     return sqlite3_exec(handle, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-/* Of the tables that are there; 0: none are, negative: it could not be read. */
+/* Of the tables that are there; 0: none are, negative: it could not be read. Within a transaction:
+ * another process may be making them. */
 static int version_of(sqlite3 *handle) {
     sqlite3_stmt *statement = NULL;
-    int version = 0;
-    if (sqlite3_table_column_metadata(handle, NULL, "bb_outbox_version", NULL, NULL, NULL, NULL,
-                                      NULL, NULL) != SQLITE_OK)
-        return 0;
-    if (sqlite3_prepare_v2(handle, "SELECT version FROM bb_outbox_version", -1, &statement, NULL) ==
-            SQLITE_OK &&
+    static const char find[] =
+        "SELECT count(*) FROM sqlite_schema WHERE name = 'bb_outbox_version'";
+    static const char read[] = "SELECT version FROM bb_outbox_version";
+    int version = -1;
+    if (sqlite3_prepare_v2(handle, find, -1, &statement, NULL) == SQLITE_OK &&
         sqlite3_step(statement) == SQLITE_ROW)
         version = sqlite3_column_int(statement, 0);
-    else
-        version = -1;
+    sqlite3_finalize(statement);
+    if (version <= 0)
+        return version;
+    version = -1;
+    if (sqlite3_prepare_v2(handle, read, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        version = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);
     return version;
 }
@@ -169,6 +178,17 @@ static int prepare(struct bb_sqlite_db *db, bb_error *error) {
     return BB_OK;
 }
 
+/* This pragma does not obey the busy timeout. */
+static bool use_wal(sqlite3 *handle) {
+    enum { TRIES = 500, PAUSE_MS = 10 };
+    bool ok = execute(handle, "PRAGMA journal_mode = WAL");
+    for (int i = 0; i < TRIES && !ok && sqlite3_errcode(handle) == SQLITE_BUSY; i++) {
+        sqlite3_sleep(PAUSE_MS);
+        ok = execute(handle, "PRAGMA journal_mode = WAL");
+    }
+    return ok;
+}
+
 int bb_sqlite_db_open(struct bb_sqlite_db *db, const char *path, bool is_full, bb_error *error) {
     memset(db, 0, sizeof *db);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
@@ -177,18 +197,18 @@ int bb_sqlite_db_open(struct bb_sqlite_db *db, const char *path, bool is_full, b
         code = bb_sqlite_db_fail(db->handle, "the file cannot be opened", error);
     if (code == BB_OK)
         sqlite3_busy_timeout(db->handle, 5000); /* while nothing is under way yet */
-    if (code == BB_OK && (!execute(db->handle, "PRAGMA journal_mode = WAL") ||
-                          !execute(db->handle, "PRAGMA cache_size = -16384") ||
-                          !execute(db->handle, "PRAGMA wal_autocheckpoint = 4000") ||
-                          !execute(db->handle, is_full ? "PRAGMA synchronous = FULL"
-                                                       : "PRAGMA synchronous = NORMAL")))
+    if (code == BB_OK &&
+        (!use_wal(db->handle) || !execute(db->handle, "PRAGMA cache_size = -16384") ||
+         !execute(db->handle, "PRAGMA wal_autocheckpoint = 4000") ||
+         !execute(db->handle,
+                  is_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL")))
         code = bb_sqlite_db_fail(db->handle, "the file cannot be used", error);
     code = code ? code : bb_sqlite_db_install(db->handle, error);
     code = code ? code : prepare(db, error);
     if (code)
         bb_sqlite_db_close(db);
     else
-        sqlite3_busy_timeout(db->handle, BB_SQLITE_BUSY_MS);
+        sqlite3_busy_timeout(db->handle, 0);
     return code;
 }
 

@@ -53,9 +53,9 @@ struct bb_sqlite_db {
     sqlite3_stmt *statements[BB_SQL_STATEMENTS];
 };
 
-/* How long a statement waits for another process's lock: the driving thread carries everything that
- * is under way, so it rather comes back later. */
-enum { BB_SQLITE_BUSY_MS = 100 };
+/* A statement never waits for another connection's lock: the driving thread carries everything that
+ * is under way, and the host that has the lock may be waiting for it. It rather comes back later.
+ */
 
 /* Opens the file, makes or checks the tables, prepares. `is_full`: a commit survives a loss of
  * power. BB_ERR_OUTBOX, BB_ERR_NO_MEMORY. */
@@ -78,6 +78,9 @@ bool bb_sqlite_db_step(sqlite3_stmt *statement, bool *failed);
 
 /* A statement without rows. False: it failed. */
 bool bb_sqlite_db_run(struct bb_sqlite_db *db, enum bb_sql which, const char *format, ...);
+
+/* Whether the last failure was another connection's lock. */
+bool bb_sqlite_db_is_busy(const struct bb_sqlite_db *db);
 
 /* What the last failure was, as an error. */
 int bb_sqlite_db_fail(sqlite3 *handle, const char *what, bb_error *error);

@@ -24,7 +24,7 @@ static struct bb_parcel *parse_event(struct bb_sqlite *s, const char *json, bool
 
 struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
                                    int64_t event, const char *json, bool *is_bad) {
-    for (size_t i = leased->count; i-- > 0;)
+    for (size_t i = leased ? leased->count : 0; i-- > 0;)
         if (leased->rows[i].claim.event == event)
             return bb_parcel_retain(leased->rows[i].parcel);
     return parse_event(s, json, is_bad);
@@ -97,10 +97,9 @@ static bool is_held(struct bb_sqlite *s, int64_t webhook, int64_t order_key, boo
 /* Whether it can be leased as it is made: it is due, and nothing waits ahead of it. */
 static bool is_next(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
                     const struct bb_sqlite_queue *q, const struct fresh *event) {
-    return q && leased->count < BB_SQLITE_BATCH && !q->is_stale && q->due_ms == INT64_MAX &&
-           q->not_before_ms <= s->now_ms &&
+    return q && !q->is_stale && q->due_ms == INT64_MAX && q->not_before_ms <= s->now_ms &&
            event->due_ms <= bb_sqlite_later(s->now_ms, s->host.wall_offset_ms) &&
-           s->memory->vtable->waiting(s->memory, q->queue) < BB_SQLITE_BATCH;
+           bb_sqlite_room(s, leased, q) > 0;
 }
 
 /* `parcel`'s reference is taken over. */

@@ -21,7 +21,8 @@ struct bb_sqlite_leased {
 };
 
 /* The event as it is kept in memory, retained for the caller; one for all deliveries of an event
- * that are leased together. NULL when out of memory, or (`*is_bad`) it is no event. */
+ * that are leased together (NULL: none is). NULL when out of memory, or (`*is_bad`) it is no event.
+ */
 struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
                                    int64_t event, const char *json, bool *is_bad);
 
@@ -38,8 +39,15 @@ bool bb_sqlite_note_is_dead(const struct bb_note *note);
 bool bb_sqlite_note_log(struct bb_sqlite *s, const struct bb_claim *claim, int64_t webhook);
 bool bb_sqlite_note_bury(struct bb_sqlite *s, const struct bb_claim *claim);
 
+/* Writes how claims ended, within a transaction. */
+bool bb_sqlite_settle_all(struct bb_sqlite *s);
+
 /* A delivery of the event, or a dead letter, is over; the last one takes the event with it. */
 bool bb_sqlite_end_event(struct bb_sqlite *s, const struct bb_claim *claim);
+
+/* How many more of the queue may be leased. `leased` NULL: outside of a pass. */
+size_t bb_sqlite_room(const struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
+                      const struct bb_sqlite_queue *q);
 
 /* Makes deliveries of new events, oldest first; leases at once what is due with nothing ahead of
  * it. False: it failed. */

@@ -65,26 +65,29 @@ static int insert(sqlite3 *handle, sqlite3_stmt *statement, const struct put *pu
     sqlite3_bind_text(statement, 3, put->key, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 4, put->enqueued_ms);
     sqlite3_bind_int64(statement, 5, put->due_ms);
-    int code = sqlite3_step(statement) == SQLITE_DONE
-                   ? BB_OK
-                   : bb_sqlite_db_fail(handle, "the event cannot be written", error);
+    int code = BB_OK;
+    if (sqlite3_step(statement) != SQLITE_DONE)
+        code = bb_sqlite_db_fail(handle, "the event cannot be written", error);
+    else if (sqlite3_changes(handle) == 0)
+        code = BB_ERR_EXISTS; /* one with its key waits already */
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
     return code;
 }
 
-/* Nobody waits for the store's lock while another process has the database's. */
+/* Nobody waits for the store's lock while somebody else has the database's. */
 static int put_on_own(struct bb_sqlite *s, const struct put *put, bb_error *error) {
-    enum { TRIES = 50 };
-    int code = BB_ERR_OUTBOX;
-    for (int i = 0; i < TRIES && code == BB_ERR_OUTBOX; i++) {
+    enum { TRIES = 1000, PAUSE_MS = 5 };
+    bool is_busy = true;
+    int code = BB_OK;
+    for (int i = 0; i < TRIES && is_busy; i++) {
         pthread_mutex_lock(&s->lock);
         code = insert(s->db.handle, s->db.statements[BB_SQL_PUT], put, error);
-        bool is_busy = code && (sqlite3_errcode(s->db.handle) & 0xFF) == SQLITE_BUSY;
+        is_busy = code == BB_ERR_OUTBOX && bb_sqlite_db_is_busy(&s->db);
         s->has_news |= code == BB_OK;
         pthread_mutex_unlock(&s->lock);
-        if (!is_busy)
-            break;
+        if (is_busy)
+            sqlite3_sleep(PAUSE_MS);
     }
     return code;
 }
@@ -132,7 +135,6 @@ int bb_sqlite_put(struct bb_store *store, const struct bb_put_place *place,
 
 /* What nobody can read is told, and wanted by nobody. */
 static struct bb_parcel *read_unmatched(struct bb_sqlite *s, int64_t *number) {
-    const struct bb_sqlite_leased none = {.count = 0};
     struct bb_parcel *parcel = NULL;
     bool failed = false, is_bad = false;
     sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_UNMATCHED, "");
@@ -140,7 +142,7 @@ static struct bb_parcel *read_unmatched(struct bb_sqlite *s, int64_t *number) {
     if (is_there) {
         *number = sqlite3_column_int64(row, 0);
         parcel =
-            bb_sqlite_parcel(s, &none, *number, (const char *)sqlite3_column_text(row, 1), &is_bad);
+            bb_sqlite_parcel(s, NULL, *number, (const char *)sqlite3_column_text(row, 1), &is_bad);
     }
     sqlite3_reset(row);
     s->has_unmatched = is_there;

@@ -14,7 +14,7 @@ void bb_sqlite_time(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
         bb_heap_remove(&s->due, &q->node);
         s->timed--;
     }
-    q->is_timed = due_ms != INT64_MAX;
+    q->is_timed = due_ms != INT64_MAX && !q->is_full;
     if (q->is_timed) {
         bb_heap_insert(&s->due, &q->node, due_ms, (uint64_t)q->number);
         s->timed++;
@@ -37,6 +37,37 @@ static bool refresh(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
     q->is_stale = failed;
     bb_sqlite_time(s, q);
     return !failed;
+}
+
+static bool has_place(struct bb_sqlite *s, int64_t number) {
+    size_t count = s->numbers ? s->numbers : 64;
+    while (count <= (size_t)number)
+        count *= 2;
+    if (count == s->numbers)
+        return true;
+    struct bb_sqlite_queue **more =
+        bb_mem_resize(&s->config.mem, s->by_number, count * sizeof(void *));
+    if (!more)
+        return false;
+    memset(more + s->numbers, 0, (count - s->numbers) * sizeof(void *));
+    s->by_number = more;
+    s->numbers = count;
+    return true;
+}
+
+/* Of webhooks that were opened since the last pass: an opening must not wait for the database. */
+static bool number_queues(struct bb_sqlite *s) {
+    for (struct bb_sqlite_queue *q = s->queues; s->has_unnumbered && q; q = q->next) {
+        if (q->number >= 0)
+            continue;
+        int64_t number = bb_sqlite_number_of(s, q->id);
+        if (number < 0 || !has_place(s, number))
+            return false;
+        q->number = number;
+        s->by_number[number] = q;
+    }
+    s->has_unnumbered = false;
+    return true;
 }
 
 static bool refresh_stale(struct bb_sqlite *s) {
@@ -87,7 +118,7 @@ static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
                             (int64_t)history->unknowns);
 }
 
-static bool settle_all(struct bb_sqlite *s) {
+bool bb_sqlite_settle_all(struct bb_sqlite *s) {
     for (const struct bb_delivery *d = s->settled; d; d = d->claim.next)
         if (!settle(s, d))
             return false;
@@ -112,6 +143,7 @@ void bb_sqlite_release_waiting(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
     struct bb_delivery *row;
     while ((row = s->memory->vtable->claim_older(s->memory, q->queue, INT64_MAX)))
         bb_sqlite_note_settled(s, row, BB_SETTLED_RELEASE, 0);
+    q->is_full = false;
 }
 
 void bb_sqlite_forget_settled(struct bb_sqlite *s) {
@@ -181,20 +213,29 @@ static bool lease_from(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
     return !failed && (!leased->bad || bury_bad(s, leased));
 }
 
-/* A fair share for each queue that is due: what is leased and cannot be sent is of use to nobody.
- */
-static bool lease_due(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
+/* A fair share for each queue: what is leased and cannot be sent is of use to nobody. */
+size_t bb_sqlite_room(const struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
+                      const struct bb_sqlite_queue *q) {
     enum { LEAST = 8 };
-    size_t share = s->timed ? BB_SQLITE_BATCH / s->timed : BB_SQLITE_BATCH;
+    size_t share = BB_SQLITE_MOST_LEASED / (s->queue_count ? s->queue_count : 1);
+    size_t has = s->memory->vtable->waiting(s->memory, q->queue);
+    for (size_t i = 0; leased && i < leased->count; i++)
+        has += leased->rows[i].queue == q->queue;
     share = share < LEAST ? LEAST : share;
+    size_t room = has < share ? share - has : 0;
+    size_t left = BB_SQLITE_BATCH - (leased ? leased->count : 0);
+    return room < left ? room : left;
+}
+
+static bool lease_due(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     while (s->due.root && s->due.root->key <= s->now_ms && leased->count < BB_SQLITE_BATCH) {
         struct bb_sqlite_queue *q = of_node(s->due.root);
-        size_t room = BB_SQLITE_BATCH - leased->count;
-        if (!lease_from(s, leased, q, BB_SQL_DUE,
-                        bb_sqlite_later(s->now_ms, s->host.wall_offset_ms),
-                        share < room ? share : room))
+        size_t room = bb_sqlite_room(s, leased, q);
+        if (room > 0 && !lease_from(s, leased, q, BB_SQL_DUE,
+                                    bb_sqlite_later(s->now_ms, s->host.wall_offset_ms), room))
             return false;
-        q->due_ms = INT64_MAX; /* not again in this pass */
+        q->is_full = room == 0; /* until some of it is claimed */
+        q->due_ms = INT64_MAX;  /* not again in this pass */
         q->is_stale = true;
         bb_sqlite_time(s, q);
     }
@@ -276,35 +317,50 @@ static bool look_around(struct bb_sqlite *s) {
 
 /* ---- the pass ---- */
 
+/* A lock is told only when it lasts. */
 static void tell_trouble(struct bb_sqlite *s) {
+    enum { LONG_MS = 5000 };
     char text[256];
+    if (s->failing_since_ms == 0)
+        s->failing_since_ms = s->now_ms;
+    if (!s->host.trouble ||
+        (bb_sqlite_db_is_busy(&s->db) && s->now_ms - s->failing_since_ms < LONG_MS))
+        return;
     snprintf(text, sizeof text, "outbox: %s", sqlite3_errmsg(s->db.handle));
-    if (s->host.trouble)
-        s->host.trouble(s->host.user, text);
+    s->host.trouble(s->host.user, text);
 }
 
+/* Soon at first: whoever has the lock most often has it for a moment. */
 static bool give_up(struct bb_sqlite *s) {
-    enum { AGAIN_MS = 200 };
+    enum { FIRST_MS = 2, LONGEST_MS = 200 };
     tell_trouble(s);
     if (!sqlite3_get_autocommit(s->db.handle))
         bb_sqlite_db_run(&s->db, BB_SQL_ROLLBACK, "");
     for (struct bb_sqlite_queue *q = s->queues; q; q = q->next)
         q->is_stale = true;
     s->has_news = true;
-    s->not_before_ms = bb_sqlite_later(s->now_ms, AGAIN_MS);
+    s->again_ms = s->again_ms == 0               ? FIRST_MS
+                  : 2 * s->again_ms < LONGEST_MS ? 2 * s->again_ms
+                                                 : LONGEST_MS;
+    s->not_before_ms = bb_sqlite_later(s->now_ms, s->again_ms);
     return false;
 }
 
 /* One transaction of `work`; what it leased is kept once it is committed. */
 static bool transact(struct bb_sqlite *s,
                      bool (*work)(struct bb_sqlite *s, struct bb_sqlite_leased *leased)) {
-    struct bb_sqlite_leased leased = {.until_ms = bb_sqlite_later(s->now_ms, s->config.lease_ms)};
+    struct bb_sqlite_leased leased; /* not all of it is set: it is large */
+    leased.count = 0;
+    leased.bad = 0;
+    leased.has_looked = leased.has_more = false;
+    leased.until_ms = bb_sqlite_later(s->now_ms, s->config.lease_ms);
     sqlite3_randomness(sizeof leased.lease, &leased.lease);
     leased.lease = (leased.lease & INT64_MAX) | 1; /* never 0, which is nobody's */
     bool ok = bb_sqlite_db_run(&s->db, BB_SQL_BEGIN, "") && work(s, &leased) &&
               bb_sqlite_db_run(&s->db, BB_SQL_COMMIT, "");
     bb_arena_reset(&s->scratch);
     if (ok) {
+        s->again_ms = s->failing_since_ms = 0;
         if (leased.has_looked)
             s->has_news = leased.has_more;
         bb_sqlite_forget_settled(s);
@@ -315,9 +371,9 @@ static bool transact(struct bb_sqlite *s,
 }
 
 static bool work(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
-    return settle_all(s) && look_around(s) && renew_leases(s, leased->until_ms) &&
-           (!s->has_news || bb_sqlite_fan_out(s, leased)) && refresh_stale(s) &&
-           lease_due(s, leased) && refresh_stale(s);
+    return number_queues(s) && bb_sqlite_settle_all(s) && look_around(s) &&
+           renew_leases(s, leased->until_ms) && (!s->has_news || bb_sqlite_fan_out(s, leased)) &&
+           refresh_stale(s) && lease_due(s, leased) && refresh_stale(s);
 }
 
 bool bb_sqlite_pass(struct bb_sqlite *s, int64_t now_ms) {
@@ -330,7 +386,7 @@ static bool older(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     struct bb_sqlite_queue *q = s->asked;
     int64_t before_ms = bb_sqlite_later(s->asked_ms, s->host.wall_offset_ms);
     q->is_stale = true;
-    return settle_all(s) && lease_from(s, leased, q, BB_SQL_OLDER, before_ms, SOME) &&
+    return bb_sqlite_settle_all(s) && lease_from(s, leased, q, BB_SQL_OLDER, before_ms, SOME) &&
            refresh_stale(s);
 }
 
@@ -342,7 +398,7 @@ bool bb_sqlite_lease_older(struct bb_sqlite *s, struct bb_sqlite_queue *q, int64
 
 static bool write_settled(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     (void)leased;
-    return settle_all(s);
+    return bb_sqlite_settle_all(s);
 }
 
 bool bb_sqlite_write_settled(struct bb_sqlite *s) {

@@ -12,18 +12,20 @@
 #include "driver/store_sqlite_db.h"
 
 enum {
-    BB_SQLITE_BATCH = 256,  /* rows that are leased, or settled, in one transaction */
+    BB_SQLITE_MOST_LEASED = 1024, /* about, waiting in memory: of use to nobody else */
+    BB_SQLITE_BATCH = 256,        /* rows that are leased, or settled, in one transaction */
     BB_SQLITE_WRITE_MS = 20 /* after which what was settled is written, be it ever so little */
 };
 
 /* The rows of one webhook that are not in memory. */
 struct bb_sqlite_queue {
     struct bb_queue *queue; /* of those that are */
-    int64_t number;         /* of the webhook in the database */
+    int64_t number;         /* of the webhook in the database; -1: not known so far */
     int64_t due_ms;         /* of the first that waits; INT64_MAX: none does */
     int64_t not_before_ms;
     struct bb_heap_node node;
     bool is_timed; /* `node` is in the heap */
+    bool is_full;  /* as much is leased as it may have */
     bool is_stale; /* `due_ms` must be read again */
     struct bb_sqlite_queue *next, *previous;
     char id[];
@@ -39,6 +41,7 @@ struct bb_sqlite {
     struct bb_store *memory; /* what is leased */
     struct bb_arena scratch;
     struct bb_sqlite_queue *queues;
+    size_t queue_count;
     struct bb_sqlite_queue **by_number; /* the same, by the webhook's number */
     size_t numbers;
     struct bb_heap due;          /* of the queues that have something to lease */
@@ -48,13 +51,16 @@ struct bb_sqlite {
     bool is_urgent;     /* another delivery may be due as soon as they are written */
     size_t ended_count; /* of these: not to be retried or released */
     int64_t settled_since_ms;
-    bool has_unmatched;            /* an event that was written by SQL waits to be matched */
-    bool has_news;                 /* events were put, or may have been */
-    int64_t data_version;          /* changes when another connection has written */
-    int64_t look_again_ms;         /* for what others have written */
-    int64_t wait_ms;               /* between two looks: longer while nothing comes */
-    int64_t renew_ms;              /* the leases, at this time */
-    int64_t not_before_ms;         /* no pass: the last one failed */
+    bool has_unmatched;    /* an event that was written by SQL waits to be matched */
+    bool has_news;         /* events were put, or may have been */
+    int64_t data_version;  /* changes when another connection has written */
+    int64_t look_again_ms; /* for what others have written */
+    int64_t wait_ms;       /* between two looks: longer while nothing comes */
+    int64_t renew_ms;      /* the leases, at this time */
+    int64_t not_before_ms; /* no pass: the last one failed ... */
+    int64_t again_ms;      /* ... so long before; 0: it did not */
+    int64_t failing_since_ms;
+    bool has_unnumbered;           /* queues that were opened since the last pass */
     int64_t now_ms, pass_ms;       /* of the last call, and of the last pass */
     struct bb_sqlite_queue *asked; /* by bb_sqlite_lease_older */
     int64_t asked_ms;
