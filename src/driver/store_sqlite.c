@@ -102,6 +102,8 @@ static void sqlite_free(struct bb_store *store) {
         s->memory->vtable->free(s->memory);
     bb_arena_free(&s->scratch);
     bb_mem_free(&mem, s->by_number);
+    pthread_cond_destroy(&s->group_done);
+    pthread_mutex_destroy(&s->group_lock);
     pthread_mutex_destroy(&s->lock);
     bb_mem_free(&mem, s);
 }
@@ -352,6 +354,8 @@ int bb_store_sqlite_open(const struct bb_store_sqlite_config *config, const char
     s->store.vtable = &vtable;
     s->config = *config;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->group_lock, NULL);
+    pthread_cond_init(&s->group_done, NULL);
     bb_arena_init(&s->scratch, &s->config.mem);
     const struct bb_store_memory_config memory = {
         .mem = &s->config.mem, .max_deliveries = UINT64_MAX, .max_bytes = UINT64_MAX};

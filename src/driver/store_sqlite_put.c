@@ -22,12 +22,17 @@ static void unlock(struct bb_sqlite *s) {
 
 /* One row, ready to be written: the event, and the webhooks that want it as "order_key length:id,"
  * each. */
-struct put {
+struct bb_sqlite_putting {
     struct bb_arena arena;
     struct bb_buf webhooks;
     char *json;
     int64_t enqueued_ms, due_ms;
     const char *key;
+
+    int code; /* of the group that it is written with ... */
+    bb_error *error;
+    bool is_done;
+    struct bb_sqlite_putting *next; /* ... which this is a list of */
 };
 
 static char *print_event(struct bb_arena *arena, const bb_event *event) {
@@ -58,7 +63,7 @@ static bool print_webhooks(struct bb_buf *out, const struct bb_put *puts, size_t
     return !bb_buf_failed(out);
 }
 
-static int insert(sqlite3 *handle, sqlite3_stmt *statement, const struct put *put,
+static int insert(sqlite3 *handle, sqlite3_stmt *statement, const struct bb_sqlite_putting *put,
                   bb_error *error) {
     sqlite3_bind_text(statement, 1, put->json, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, bb_buf_data(&put->webhooks), -1, SQLITE_STATIC);
@@ -75,24 +80,74 @@ static int insert(sqlite3 *handle, sqlite3_stmt *statement, const struct put *pu
     return code;
 }
 
+/* ---- groups: those who put at the same time share one transaction, and its wait for the disk ----
+ */
+
+static bool insert_all(struct bb_sqlite *s, struct bb_sqlite_putting *group) {
+    for (struct bb_sqlite_putting *put = group; put; put = put->next) {
+        put->code = insert(s->db.handle, s->db.statements[BB_SQL_PUT], put, put->error);
+        if (put->code && put->code != BB_ERR_EXISTS)
+            return false;
+    }
+    return true;
+}
+
+static bool write_group(struct bb_sqlite *s, struct bb_sqlite_putting *group) {
+    bool ok = bb_sqlite_db_run(&s->db, BB_SQL_BEGIN, "") && insert_all(s, group) &&
+              bb_sqlite_db_run(&s->db, BB_SQL_COMMIT, "");
+    s->has_news |= ok;
+    return ok;
+}
+
+/* None of them is written. */
+static void fail_group(struct bb_sqlite *s, struct bb_sqlite_putting *group) {
+    for (struct bb_sqlite_putting *put = group; put; put = put->next)
+        put->code = bb_sqlite_db_fail(s->db.handle, "the event cannot be written", put->error);
+    if (!sqlite3_get_autocommit(s->db.handle))
+        bb_sqlite_db_run(&s->db, BB_SQL_ROLLBACK, "");
+}
+
 /* Nobody waits for the store's lock while somebody else has the database's. */
-static int put_on_own(struct bb_sqlite *s, const struct put *put, bb_error *error) {
+static void lead(struct bb_sqlite *s, struct bb_sqlite_putting *group) {
     enum { TRIES = 1000, PAUSE_MS = 5 };
     bool is_busy = true;
-    int code = BB_OK;
     for (int i = 0; i < TRIES && is_busy; i++) {
         pthread_mutex_lock(&s->lock);
-        code = insert(s->db.handle, s->db.statements[BB_SQL_PUT], put, error);
-        is_busy = code == BB_ERR_OUTBOX && bb_sqlite_db_is_busy(&s->db);
-        s->has_news |= code == BB_OK;
+        bool ok = write_group(s, group);
+        is_busy = !ok && bb_sqlite_db_is_busy(&s->db);
+        if (!ok)
+            fail_group(s, group);
         pthread_mutex_unlock(&s->lock);
         if (is_busy)
             sqlite3_sleep(PAUSE_MS);
     }
-    return code;
 }
 
-static int put_on_host(struct bb_sqlite *s, sqlite3 *handle, const struct put *put,
+static int put_on_own(struct bb_sqlite *s, struct bb_sqlite_putting *put, bb_error *error) {
+    struct bb_sqlite_putting *group;
+    put->error = error;
+    pthread_mutex_lock(&s->group_lock);
+    put->next = s->group;
+    s->group = put;
+    while (!put->is_done && s->is_led)
+        pthread_cond_wait(&s->group_done, &s->group_lock);
+    if (!put->is_done) { /* then it is still in the group, and nobody leads */
+        group = s->group;
+        s->group = NULL;
+        s->is_led = true;
+        pthread_mutex_unlock(&s->group_lock);
+        lead(s, group);
+        pthread_mutex_lock(&s->group_lock);
+        for (; group; group = group->next)
+            group->is_done = true;
+        s->is_led = false;
+        pthread_cond_broadcast(&s->group_done);
+    }
+    pthread_mutex_unlock(&s->group_lock);
+    return put->code;
+}
+
+static int put_on_host(struct bb_sqlite *s, sqlite3 *handle, const struct bb_sqlite_putting *put,
                        bb_error *error) {
     sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(handle, bb_sqlite_db_text(BB_SQL_PUT), -1, &statement, NULL) !=
@@ -104,8 +159,9 @@ static int put_on_host(struct bb_sqlite *s, sqlite3 *handle, const struct put *p
     return code;
 }
 
-static int write(struct bb_sqlite *s, const struct bb_put_place *place, struct put *put,
-                 const bb_event *event, const struct bb_put *puts, size_t count, bb_error *error) {
+static int write(struct bb_sqlite *s, const struct bb_put_place *place,
+                 struct bb_sqlite_putting *put, const bb_event *event, const struct bb_put *puts,
+                 size_t count, bb_error *error) {
     put->json = print_event(&put->arena, event);
     if (!put->json || !print_webhooks(&put->webhooks, puts, count))
         return bb_fail_memory(error);
@@ -118,9 +174,9 @@ int bb_sqlite_put(struct bb_store *store, const struct bb_put_place *place,
                   struct bb_parcel *parcel, const struct bb_put *puts, size_t count, int64_t now_ms,
                   int64_t due_ms, bb_error *error) {
     struct bb_sqlite *s = (struct bb_sqlite *)store;
-    struct put put = {.key = place ? place->key : NULL,
-                      .enqueued_ms = now_ms + s->host.wall_offset_ms,
-                      .due_ms = due_ms + s->host.wall_offset_ms};
+    struct bb_sqlite_putting put = {.key = place ? place->key : NULL,
+                                    .enqueued_ms = now_ms + s->host.wall_offset_ms,
+                                    .due_ms = due_ms + s->host.wall_offset_ms};
     if (count == 0)
         return BB_OK;
     bb_arena_init(&put.arena, &s->config.mem);
@@ -159,7 +215,7 @@ struct bb_parcel *bb_sqlite_unmatched(struct bb_store *store, int64_t *number) {
     return parcel;
 }
 
-static int write_match(struct bb_sqlite *s, int64_t number, struct put *put,
+static int write_match(struct bb_sqlite *s, int64_t number, struct bb_sqlite_putting *put,
                        const struct bb_parcel *parcel, const struct bb_put *puts, size_t count) {
     put->json = print_event(&put->arena, parcel->event);
     if (!put->json || !print_webhooks(&put->webhooks, puts, count))
@@ -173,7 +229,7 @@ static int write_match(struct bb_sqlite *s, int64_t number, struct put *put,
 int bb_sqlite_match(struct bb_store *store, int64_t number, const struct bb_parcel *parcel,
                     const struct bb_put *puts, size_t count) {
     struct bb_sqlite *s = lock(store);
-    struct put put = {.key = NULL};
+    struct bb_sqlite_putting put = {.key = NULL};
     bb_arena_init(&put.arena, &s->config.mem);
     bb_buf_init(&put.webhooks, &s->config.mem, MOST_JSON);
     int code = write_match(s, number, &put, parcel, puts, count);

@@ -10,15 +10,11 @@
 
 void bb_sqlite_time(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
     int64_t due_ms = q->due_ms > q->not_before_ms ? q->due_ms : q->not_before_ms;
-    if (q->is_timed) {
+    if (q->is_timed)
         bb_heap_remove(&s->due, &q->node);
-        s->timed--;
-    }
     q->is_timed = due_ms != INT64_MAX && !q->is_full;
-    if (q->is_timed) {
+    if (q->is_timed)
         bb_heap_insert(&s->due, &q->node, due_ms, (uint64_t)q->number);
-        s->timed++;
-    }
 }
 
 static struct bb_sqlite_queue *of_node(struct bb_heap_node *node) {

@@ -31,12 +31,18 @@ struct bb_sqlite_queue {
     char id[];
 };
 
+struct bb_sqlite_putting;
+
 struct bb_sqlite {
     struct bb_store store; /* first */
     struct bb_store_sqlite_config config;
     struct bb_store_host host;
     bool is_attached;
-    pthread_mutex_t lock; /* guards all of it */
+    pthread_mutex_t group_lock; /* guards the events that are on their way in; taken alone */
+    pthread_cond_t group_done;
+    struct bb_sqlite_putting *group;
+    bool is_led;          /* somebody writes the group before this one */
+    pthread_mutex_t lock; /* guards what follows */
     struct bb_sqlite_db db;
     struct bb_store *memory; /* what is leased */
     struct bb_arena scratch;
@@ -45,7 +51,6 @@ struct bb_sqlite {
     struct bb_sqlite_queue **by_number; /* the same, by the webhook's number */
     size_t numbers;
     struct bb_heap due;          /* of the queues that have something to lease */
-    size_t timed;                /* queues in it */
     struct bb_delivery *settled; /* not written yet, the last one first */
     size_t settled_count;
     bool is_urgent;     /* another delivery may be due as soon as they are written */
