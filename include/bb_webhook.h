@@ -37,8 +37,8 @@
 #define BB_WEBHOOK_H
 
 #include "bb_webhook_background.h"
-#include "bb_webhook_outbox.h"
 #include "bb_webhook_event.h"
+#include "bb_webhook_outbox.h"
 
 #define BB_WEBHOOK_VERSION "0.1.0"
 #define BB_WEBHOOK_VERSION_NUMBER 100 /* major * 10000 + minor * 100 + patch */

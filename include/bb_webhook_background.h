@@ -120,8 +120,8 @@ BB_API int bb_webhook_enqueue(struct bb_dispatcher *dispatcher, const bb_event *
                               bb_error *error);
 
 /* The same within a transaction of the host's, on its own open connection to the database in which
- * the outbox is: a rollback takes the event back, a commit lets it be sent. What `connection` is
- * depends on the outbox, whose header has a function with the right type: prefer that one.
+ * the outbox is: a rollback takes the event back, a commit lets it be sent. For the functions
+ * of the outboxes' own headers, which say what `connection` is: hosts call those.
  * Also BB_ERR_OUTBOX, BB_ERR_ARGUMENT where the outbox is in memory. */
 BB_API int bb_webhook_enqueue_on(struct bb_dispatcher *dispatcher, void *connection,
                                  const bb_event *event, const bb_enqueue_options *options,

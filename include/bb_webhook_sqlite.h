@@ -55,6 +55,17 @@ BB_API int bb_sqlite_enqueue(bb_dispatcher *dispatcher, sqlite3 *db, const char 
                              const bb_event *event, const bb_enqueue_options *options,
                              size_t *deliveries, bb_error *error);
 
+/* The same for a host that enqueues often: what has to be prepared on the connection is prepared
+ * once. A writer belongs to its connection's thread, outlives neither the dispatcher nor the
+ * connection, and is freed before sqlite3_close. Errors as above. */
+typedef struct bb_sqlite_writer bb_sqlite_writer;
+BB_API int bb_sqlite_writer_new(bb_dispatcher *dispatcher, sqlite3 *db, const char *sourceid,
+                                bb_sqlite_writer **writer, bb_error *error);
+BB_API int bb_sqlite_writer_enqueue(bb_sqlite_writer *writer, const bb_event *event,
+                                    const bb_enqueue_options *options, size_t *deliveries,
+                                    bb_error *error);
+BB_API void bb_sqlite_writer_free(bb_sqlite_writer *writer); /* NULL is fine */
+
 #ifdef __cplusplus
 }
 #endif

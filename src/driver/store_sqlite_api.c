@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "driver/store_sqlite.h"
+#include "driver/store_sqlite_db.h"
 
 enum { USUAL_LEASE_MS = 60 * 1000, LEAST_LEASE_MS = 1000, GATHER_MS = 5 };
 
@@ -47,11 +48,9 @@ int bb_sqlite_open(const char *path, const bb_sqlite_options *options, bb_outbox
     return code;
 }
 
-int bb_sqlite_enqueue(bb_dispatcher *dispatcher, sqlite3 *db, const char *sourceid,
-                      const bb_event *event, const bb_enqueue_options *options, size_t *deliveries,
-                      bb_error *error) {
-    if (deliveries)
-        *deliveries = 0;
+/* ---- on the host's connection ---- */
+
+static int check_connection(sqlite3 *db, const char *sourceid, bb_error *error) {
     if (!db || !sourceid)
         return bb_fail(error, BB_ERR_ARGUMENT, "db or sourceid is NULL");
     if (strcmp(sourceid, sqlite3_sourceid()) != 0)
@@ -59,5 +58,72 @@ int bb_sqlite_enqueue(bb_dispatcher *dispatcher, sqlite3 *db, const char *source
                        "this program has two copies of SQLite (yours is of %.40s, the outbox's of "
                        "%.40s): link the same one",
                        sourceid, sqlite3_sourceid());
-    return bb_webhook_enqueue_on(dispatcher, db, event, options, deliveries, error);
+    return BB_OK;
+}
+
+static int prepare(struct bb_sqlite_connection *connection, bb_error *error) {
+    if (sqlite3_prepare_v3(connection->db, bb_sqlite_db_text(BB_SQL_PUT), -1,
+                           SQLITE_PREPARE_PERSISTENT, &connection->put, NULL) == SQLITE_OK)
+        return BB_OK;
+    return bb_sqlite_db_fail(connection->db, "the connection's database has no outbox", error);
+}
+
+int bb_sqlite_enqueue(bb_dispatcher *dispatcher, sqlite3 *db, const char *sourceid,
+                      const bb_event *event, const bb_enqueue_options *options, size_t *deliveries,
+                      bb_error *error) {
+    struct bb_sqlite_connection connection = {.db = db};
+    if (deliveries)
+        *deliveries = 0;
+    int code = check_connection(db, sourceid, error);
+    code = code ? code : prepare(&connection, error);
+    if (code)
+        return code;
+    code = bb_webhook_enqueue_on(dispatcher, &connection, event, options, deliveries, error);
+    sqlite3_finalize(connection.put);
+    return code;
+}
+
+struct bb_sqlite_writer {
+    struct bb_sqlite_connection connection;
+    bb_dispatcher *dispatcher;
+};
+
+int bb_sqlite_writer_new(bb_dispatcher *dispatcher, sqlite3 *db, const char *sourceid,
+                         bb_sqlite_writer **writer, bb_error *error) {
+    struct bb_sqlite_writer *made;
+    if (!dispatcher || !writer)
+        return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher or writer is NULL");
+    *writer = NULL;
+    int code = check_connection(db, sourceid, error);
+    if (code)
+        return code;
+    made = bb_mem_zalloc(&bb_mem_default, sizeof *made);
+    if (!made)
+        return bb_fail_memory(error);
+    made->dispatcher = dispatcher;
+    made->connection.db = db;
+    code = prepare(&made->connection, error);
+    if (code)
+        bb_sqlite_writer_free(made);
+    else
+        *writer = made;
+    return code;
+}
+
+int bb_sqlite_writer_enqueue(bb_sqlite_writer *writer, const bb_event *event,
+                             const bb_enqueue_options *options, size_t *deliveries,
+                             bb_error *error) {
+    if (deliveries)
+        *deliveries = 0;
+    if (!writer)
+        return bb_fail(error, BB_ERR_ARGUMENT, "writer is NULL");
+    return bb_webhook_enqueue_on(writer->dispatcher, &writer->connection, event, options,
+                                 deliveries, error);
+}
+
+void bb_sqlite_writer_free(bb_sqlite_writer *writer) {
+    if (!writer)
+        return;
+    sqlite3_finalize(writer->connection.put);
+    bb_mem_free(&bb_mem_default, writer);
 }

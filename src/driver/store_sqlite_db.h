@@ -53,6 +53,13 @@ struct bb_sqlite_db {
     sqlite3_stmt *statements[BB_SQL_STATEMENTS];
 };
 
+/* The host's, with the one statement that is needed there: what bb_put_place.connection points to.
+ */
+struct bb_sqlite_connection {
+    sqlite3 *db;
+    sqlite3_stmt *put;
+};
+
 /* A statement never waits for another connection's lock: the driving thread carries everything that
  * is under way, and the host that has the lock may be waiting for it. It rather comes back later.
  */

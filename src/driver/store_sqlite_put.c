@@ -147,26 +147,15 @@ static int put_on_own(struct bb_sqlite *s, struct bb_sqlite_putting *put, bb_err
     return put->code;
 }
 
-static int put_on_host(struct bb_sqlite *s, sqlite3 *handle, const struct bb_sqlite_putting *put,
-                       bb_error *error) {
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(handle, bb_sqlite_db_text(BB_SQL_PUT), -1, &statement, NULL) !=
-        SQLITE_OK)
-        return bb_sqlite_db_fail(handle, "the connection's database has no outbox", error);
-    int code = insert(handle, statement, put, error);
-    sqlite3_finalize(statement);
-    (void)s;
-    return code;
-}
-
 static int write(struct bb_sqlite *s, const struct bb_put_place *place,
                  struct bb_sqlite_putting *put, const bb_event *event, const struct bb_put *puts,
                  size_t count, bb_error *error) {
     put->json = print_event(&put->arena, event);
     if (!put->json || !print_webhooks(&put->webhooks, puts, count))
         return bb_fail_memory(error);
-    if (place && place->connection)
-        return put_on_host(s, place->connection, put, error);
+    const struct bb_sqlite_connection *host = place ? place->connection : NULL;
+    if (host)
+        return insert(host->db, host->put, put, error);
     return put_on_own(s, put, error);
 }
 

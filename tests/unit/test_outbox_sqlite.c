@@ -36,6 +36,31 @@ static void a_commit_sends_and_a_rollback_does_not(void **state) {
     assert_int_equal(outbox_count("bb_delivery"), 0);
 }
 
+/* Prepared once, and gone before the connection is. */
+static void a_writer_enqueues_again_and_again(void **state) {
+    background *b = *state;
+    bb_sqlite_writer *writer = NULL;
+    bb_event event = BB_EVENT_INIT;
+    size_t deliveries = 0;
+    outbox_open_all(b);
+    background_add_healthy(b, BB_CUSTOM, "hook");
+    sqlite3 *db = outbox_open_host();
+    event.activity = BB_ISSUE_CREATE;
+    assert_int_equal(bb_sqlite_writer_new(b->dispatcher, db, sqlite3_sourceid(), &writer, NULL),
+                     BB_OK);
+    for (int i = 0; i < 4; i++) {
+        outbox_run(db, "BEGIN");
+        assert_int_equal(bb_sqlite_writer_enqueue(writer, &event, NULL, &deliveries, NULL), BB_OK);
+        assert_int_equal(deliveries, 1);
+        outbox_run(db, i % 2 ? "COMMIT" : "ROLLBACK");
+    }
+    bb_sqlite_writer_free(writer);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_int_equal(bb_dispatcher_wake(b->dispatcher, NULL), BB_OK);
+    background_flush(b);
+    assert_int_equal(server_requests(b->receiver), 2);
+}
+
 /* Nobody tells the dispatcher: another connection's commit is noticed. */
 static void a_commit_is_noticed_without_a_word(void **state) {
     background *b = *state;
@@ -80,6 +105,7 @@ static void an_outbox_in_memory_takes_no_transaction(void **state) {
     bb_error error = BB_ERROR_INIT;
     background_open(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
+    bb_outbox_free(outbox_open()); /* there are tables, but not of this dispatcher */
     sqlite3 *db = outbox_open_host();
     assert_int_equal(outbox_enqueue_on(b, db, "one", &error), BB_ERR_ARGUMENT);
     assert_non_null(strstr(error.text, "no outbox that keeps events"));
@@ -162,6 +188,7 @@ static void what_waits_for_a_removed_webhook_waits_for_its_return(void **state) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         OUTBOX_TEST(a_commit_sends_and_a_rollback_does_not),
+        OUTBOX_TEST(a_writer_enqueues_again_and_again),
         OUTBOX_TEST(a_commit_is_noticed_without_a_word),
         OUTBOX_TEST(a_connection_without_the_outbox_is_an_error),
         OUTBOX_TEST(another_copy_of_sqlite_is_refused),
