@@ -112,6 +112,22 @@ static void tame_one(struct tamer *t) {
     }
 }
 
+static bb_scan special_in_string(bb_scan bytes) {
+    return (bb_scan)((bytes == '\\') | (bytes == '"') | (bytes <= NUMBER_MARK));
+}
+
+/* What stands in a string as it is; nothing outside of one. */
+static void copy_plain(struct tamer *t) {
+    size_t length = (size_t)(t->end - t->at), n = 0;
+    if (!t->in_string)
+        return;
+    n = bb_scan_usual(t->at, length, special_in_string);
+    while (n < length && t->at[n] != '\\' && t->at[n] != '"' &&
+           (unsigned char)t->at[n] > NUMBER_MARK)
+        n++;
+    copy(t, n);
+}
+
 static bb_scan suspicious(bb_scan bytes) {
     return (bb_scan)((bytes == '\\') | (bytes <= NUMBER_MARK));
 }
@@ -137,7 +153,7 @@ static char *tame(struct bb_arena *scratch, const char *text, size_t length, siz
     size_t ready = tame_already(text, length);
     memcpy(out, text, ready);
     struct tamer t = {.at = text + ready, .end = text + length, .out = out + ready};
-    while (t.at < t.end)
+    for (copy_plain(&t); t.at < t.end; copy_plain(&t))
         tame_one(&t);
     *t.out = '\0';
     *tamed = (size_t)(t.out - out);

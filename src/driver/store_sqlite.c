@@ -49,7 +49,7 @@ static struct bb_queue *sqlite_open(struct bb_store *store, const char *webhook_
 static void free_queue(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
     q->due_ms = INT64_MAX;
     bb_sqlite_time(s, q);
-    if (q->number >= 0)
+    if (q->number >= 0 && s->by_number[q->number] == q) /* it may have a successor already */
         s->by_number[q->number] = NULL;
     s->memory->vtable->close(s->memory, q->queue);
     DL_DELETE2(s->queues, q, previous, next);
@@ -119,7 +119,7 @@ static bool is_alone(const struct bb_sqlite *s) {
 static bool must_write(const struct bb_sqlite *s, int64_t now_ms) {
     return s->is_urgent || s->settled_count >= BB_SQLITE_BATCH ||
            (s->settled && now_ms - s->settled_since_ms >= BB_SQLITE_WRITE_MS) ||
-           (s->has_news && now_ms - s->pass_ms >= s->config.gather_ms);
+           (s->has_news && now_ms - s->pass_ms >= s->config.gather_ms && !bb_sqlite_is_filled(s));
 }
 
 static bool needs_pass(const struct bb_sqlite *s, int64_t now_ms) {

@@ -366,9 +366,15 @@ static bool transact(struct bb_sqlite *s,
     return ok || give_up(s);
 }
 
+bool bb_sqlite_is_filled(const struct bb_sqlite *s) {
+    return s->memory->vtable->counts(s->memory).waiting >= BB_SQLITE_MOST_LEASED / 2 &&
+           s->memory->vtable->next_ms(s->memory, s->now_ms) <= s->now_ms;
+}
+
 static bool work(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     return number_queues(s) && bb_sqlite_settle_all(s) && look_around(s) &&
-           renew_leases(s, leased->until_ms) && (!s->has_news || bb_sqlite_fan_out(s, leased)) &&
+           renew_leases(s, leased->until_ms) &&
+           (!s->has_news || bb_sqlite_is_filled(s) || bb_sqlite_fan_out(s, leased)) &&
            refresh_stale(s) && lease_due(s, leased) && refresh_stale(s);
 }
 
