@@ -281,12 +281,12 @@ static bool read_answers(struct bb_postgres_db *db) {
 }
 
 bool bb_postgres_db_exchange(struct bb_postgres_db *db) {
-    if (!db->handle || db->is_over || !PQpipelineSync(db->handle))
-        db->is_failed = true;
-    else if (!read_answers(db))
-        db->is_failed = db->is_over = true, bb_postgres_db_disconnect(db);
-    bool is_good = !db->is_failed;
-    if (db->handle && PQstatus(db->handle) != CONNECTION_OK)
+    bool has_some = db->sent > 0 && !db->is_over;
+    if (db->is_over)
+        clear(db);
+    bool is_kept = db->handle && (!has_some || (PQpipelineSync(db->handle) && read_answers(db)));
+    bool is_good = is_kept && !db->is_failed;
+    if (!is_kept || PQstatus(db->handle) != CONNECTION_OK)
         bb_postgres_db_disconnect(db);
     db->is_failed = false;
     db->is_over = true;

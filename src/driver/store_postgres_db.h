@@ -84,8 +84,8 @@ void bb_postgres_db_check(struct bb_postgres_db *db);
 void bb_postgres_db_send(struct bb_postgres_db *db, enum bb_pg which, const char *format, ...);
 void bb_postgres_db_send_text(struct bb_postgres_db *db, const char *sql);
 
-/* Sends them all at once and waits for all answers. False: one has failed, and none of those after
- * it was done; `trouble` says why. */
+/* Sends them all at once, if there are any, and waits for all answers. False: one has failed, and
+ * none of those after it was done; `trouble` says why. */
 bool bb_postgres_db_exchange(struct bb_postgres_db *db);
 
 /* The answer to a statement of the last exchange; NULL: it was not in it. */

@@ -210,6 +210,7 @@ const char *postgres_fresh(void) {
     if (server == 0)
         make_server();
     PGconn *conn = connect_as_superuser();
+    postgres_run(conn, "SET client_min_messages = warning");
     snprintf(sql, sizeof(sql), "DROP DATABASE IF EXISTS case_%d WITH (FORCE)", databases);
     postgres_run(conn, sql);
     snprintf(sql, sizeof(sql), "CREATE DATABASE case_%d OWNER host", ++databases);
