@@ -161,7 +161,7 @@ static bool insert(struct bb_postgres_db *db, const struct put *put) {
     if (!bb_postgres_db_connect(db))
         return false;
     bb_postgres_db_send(db, BB_PG_BEGIN, "");
-    bb_postgres_db_send(db, BB_PG_PUT_SETTINGS, "");
+    bb_postgres_db_send(db, BB_PG_SAFE_SETTINGS, "");
     bb_postgres_db_send(db, BB_PG_PUT, "uutuii", put->json, bb_buf_data(&put->webhooks),
                         bb_buf_data(&put->order_keys), put->key, put->enqueued_ms, put->due_ms);
     bb_postgres_db_send(db, BB_PG_COMMIT, "");

@@ -241,11 +241,10 @@ static bool wait_for_answer(struct bb_postgres_db *db, int64_t end_ms) {
             break;
         left = left > 0 ? PQflush(db->handle) : 0;
     }
-    if (left < 0 || PQstatus(db->handle) != CONNECTION_OK) {
+    bool is_good = left >= 0 && PQstatus(db->handle) == CONNECTION_OK;
+    if (!is_good && !db->is_failed) /* else the server has said why */
         note_trouble(db, PQerrorMessage(db->handle));
-        return false;
-    }
-    return true;
+    return is_good;
 }
 
 static void keep_answer(struct bb_postgres_db *db, size_t at, PGresult *result) {

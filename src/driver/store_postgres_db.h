@@ -17,7 +17,7 @@
 enum bb_pg {
     BB_PG_BEGIN = 0,
     BB_PG_SETTINGS,
-    BB_PG_PUT_SETTINGS,
+    BB_PG_SAFE_SETTINGS,
     BB_PG_COMMIT,
     BB_PG_ROLLBACK,
     BB_PG_PUT,

@@ -78,7 +78,7 @@ static const char *const texts[BB_PG_STATEMENTS] = {
     /* What a pass writes may be lost with the server's memory: it is only done once more then. */
     [BB_PG_SETTINGS] = "SELECT set_config('statement_timeout', '4s', true),"
                        " set_config('synchronous_commit', 'off', true)",
-    [BB_PG_PUT_SETTINGS] = "SELECT set_config('statement_timeout', '4s', true)",
+    [BB_PG_SAFE_SETTINGS] = "SELECT set_config('statement_timeout', '4s', true)",
     [BB_PG_COMMIT] = "COMMIT",
     [BB_PG_ROLLBACK] = "ROLLBACK",
     [BB_PG_PUT] = "INSERT INTO bb_event(json, webhooks, order_keys, key, enqueued_ms, due_ms)"
@@ -207,7 +207,7 @@ static int check_server(struct bb_postgres_db *db, bb_error *error) {
  * gets beyond this. */
 static int64_t version_of(struct bb_postgres_db *db) {
     bb_postgres_db_send(db, BB_PG_BEGIN, "");
-    bb_postgres_db_send(db, BB_PG_SETTINGS, "");
+    bb_postgres_db_send(db, BB_PG_SAFE_SETTINGS, "");
     bb_postgres_db_send_text(db, "SELECT pg_advisory_xact_lock(" INSTALL_LOCK ")");
     if (!bb_postgres_db_exchange(db))
         return -1;
