@@ -58,7 +58,7 @@ static void release_waiting(struct bb_postgres *s, struct bb_postgres_queue *q) 
 static void free_queue(struct bb_postgres *s, struct bb_postgres_queue *q) {
     q->due_ms = INT64_MAX;
     bb_postgres_time(s, q);
-    if (q->number)
+    if (bb_postgres_find_queue(s, q->number) == q)
         s->by_number[q->number] = NULL;
     s->memory->vtable->close(s->memory, q->queue);
     DL_DELETE2(s->queues, q, previous, next);
@@ -96,12 +96,13 @@ static void postgres_detach(struct bb_store *store) {
     struct bb_postgres *s = lock(store);
     for (struct bb_postgres_queue *q = s->queues; q; q = q->next)
         release_waiting(s, q);
+    s->not_before_ms = 0; /* one more try is worth it: else others wait for the leases' end */
     bb_postgres_write_settled(s);
     bb_postgres_forget_settled(s, NULL);
     while (s->queues)
         free_queue(s, s->queues);
     s->host = (struct bb_store_host){0};
-    s->offset_ms = s->not_before_ms = s->look_again_ms = s->renew_ms = 0;
+    s->offset_ms = s->not_before_ms = s->back_off_ms = s->look_again_ms = s->renew_ms = 0;
     s->is_attached = false;
     unlock(s);
 }

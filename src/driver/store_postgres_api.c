@@ -3,7 +3,7 @@
 
 #include "driver/store_postgres.h"
 
-enum { USUAL_LEASE_MS = 60 * 1000, LEAST_LEASE_MS = 1000, GATHER_MS = 5 };
+enum { USUAL_LEASE_MS = 60 * 1000, LEAST_LEASE_MS = 1000, GATHER_MS = 20 };
 
 static int read_options(bb_postgres_options *own, const bb_postgres_options *options,
                         bb_error *error) {

@@ -118,8 +118,10 @@ static bool ends_orders(const struct bb_postgres *s) {
 /* Whatever comes back to the database, or frees another one there, is looked for again. */
 static void make_stale(struct bb_postgres *s) {
     for (const struct bb_delivery *d = s->settled; d; d = d->claim.next) {
-        struct bb_postgres_queue *q = d->queue->kept;
-        q->is_stale = q->is_stale || d->claim.how != BB_SETTLED || d->claim.order_key;
+        const struct bb_postgres_queue *of = d->queue->kept;
+        struct bb_postgres_queue *q = bb_postgres_find_queue(s, of->number);
+        if (q && (d->claim.how != BB_SETTLED || d->claim.order_key))
+            q->is_stale = true;
     }
 }
 
@@ -188,6 +190,8 @@ bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *lease
     if (ok && s->has_expired)
         bb_postgres_db_send(&s->db, BB_PG_FREE_EXPIRED, "");
     ok = ok && bb_postgres_db_exchange(&s->db);
+    if (ok && s->has_expired)
+        bb_postgres_make_stale(s);
     if (ok) {
         note_fanned_out(s);
         bb_postgres_note_renewals(s, leased->until_ms);

@@ -52,6 +52,20 @@ static bool has_place(struct bb_postgres *s, int64_t number) {
     return true;
 }
 
+/* One that was removed, and not closed yet, may have had the number: what waits is the new one's.
+ */
+static void take_number(struct bb_postgres *s, struct bb_postgres_queue *q, int64_t number) {
+    struct bb_postgres_queue *before = bb_postgres_find_queue(s, number);
+    if (before) {
+        before->due_ms = before->oldest_ms = INT64_MAX;
+        before->is_stale = false;
+        bb_postgres_time(s, before);
+    }
+    q->number = number;
+    q->is_stale = true;
+    s->by_number[number] = q;
+}
+
 static void note_numbers(struct bb_postgres *s) {
     const PGresult *found = bb_postgres_db_result(&s->db, BB_PG_FIND_WEBHOOKS);
     int row = 0;
@@ -60,13 +74,10 @@ static void note_numbers(struct bb_postgres *s) {
         if (q->number)
             continue;
         int64_t number = bb_postgres_db_int(found, row++, 0, 0);
-        if (number > 0 && has_place(s, number)) {
-            q->number = number;
-            q->is_stale = true;
-            s->by_number[number] = q;
-        } else {
+        if (number > 0 && has_place(s, number))
+            take_number(s, q, number);
+        else
             s->has_unnumbered = true;
-        }
     }
 }
 
@@ -94,12 +105,17 @@ static bool number_queues(struct bb_postgres *s) {
 
 /* ---- what waits, and since when ---- */
 
+/* The one to which the rows of its number belong. */
+static bool is_current(const struct bb_postgres *s, const struct bb_postgres_queue *q) {
+    return bb_postgres_find_queue(s, q->number) == q;
+}
+
 /* Of all queues, or of the stale ones. False: out of memory. */
 static bool send_times(struct bb_postgres *s, bool all) {
     struct bb_buf numbers;
     bb_buf_init(&numbers, &s->config.mem, MOST_ARRAY);
     for (const struct bb_postgres_queue *q = s->queues; q; q = q->next)
-        if (q->number && (all || q->is_stale))
+        if (is_current(s, q) && (all || q->is_stale))
             bb_postgres_add_number(&numbers, q->number);
     bool has_some = numbers.length > 0;
     const char *array = bb_postgres_array(&numbers);
@@ -133,9 +149,14 @@ static bool note_times(struct bb_postgres *s) {
 
 static bool has_stale(const struct bb_postgres *s) {
     for (const struct bb_postgres_queue *q = s->queues; q; q = q->next)
-        if (q->number && q->is_stale)
+        if (is_current(s, q) && q->is_stale)
             return true;
     return false;
+}
+
+void bb_postgres_make_stale(struct bb_postgres *s) {
+    for (struct bb_postgres_queue *q = s->queues; q; q = q->next)
+        q->is_stale = true;
 }
 
 static bool refresh_stale(struct bb_postgres *s) {
@@ -294,8 +315,7 @@ static bool give_up(struct bb_postgres *s) {
     enum { FIRST_MS = 100, MOST_MS = 5000 };
     tell(s, s->db.trouble);
     bb_postgres_db_roll_back(&s->db);
-    for (struct bb_postgres_queue *q = s->queues; q; q = q->next)
-        q->is_stale = true;
+    bb_postgres_make_stale(s);
     s->has_news = true;
     s->look_again_ms = s->now_ms;
     s->back_off_ms = s->back_off_ms == 0            ? FIRST_MS
@@ -422,6 +442,8 @@ bool bb_postgres_write_settled(struct bb_postgres *s) {
     const struct task task = {.work = do_settle};
     if (!s->settled)
         return true;
+    if (s->now_ms < s->not_before_ms)
+        return false;
     return is_ready(s) ? transact(s, &task) : give_up(s);
 }
 

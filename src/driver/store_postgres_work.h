@@ -109,13 +109,17 @@ void bb_postgres_note_renewals(struct bb_postgres *s, int64_t until_ms);
 
 struct bb_postgres_queue *bb_postgres_find_queue(const struct bb_postgres *s, int64_t number);
 
+/* What waits in any of them must be looked for again. */
+void bb_postgres_make_stale(struct bb_postgres *s);
+
 /* Does it. False: nothing was changed, the host was told, it is tried again a little later. */
 bool bb_postgres_pass(struct bb_postgres *s, int64_t now_ms);
 
 /* Leases what was enqueued before that time, due or not, held or not. */
 bool bb_postgres_lease_older(struct bb_postgres *s, struct bb_postgres_queue *q, int64_t before_ms);
 
-/* Writes what was settled, and nothing else; forgets it if it is written. */
+/* Writes what was settled, and nothing else, and forgets it then. False: the host was told, or it
+ * is too early to try again. */
 bool bb_postgres_write_settled(struct bb_postgres *s);
 
 /* The queue has something to lease at this time, or (INT64_MAX) nothing. */

@@ -115,6 +115,26 @@ static void a_statement_that_hangs_is_given_up(void **state) {
     assert_int_equal(server_requests(b->receiver), 1);
 }
 
+/* What is under way of the old one does not stand in the way of the new one. */
+static void a_webhook_that_comes_back_while_it_is_removed_goes_on(void **state) {
+    static const server_step steps[] = {{.status = 200, .hold = 1, .body = "{\"code\":0}"}};
+    background *b = *state;
+    open_all(b);
+    background_script(b, BB_CUSTOM, "hook", steps, 1);
+    assert_int_equal(bb_dispatcher_start(b->dispatcher, NULL), BB_OK);
+    background_enqueue(b, "one");
+    assert_true(server_wait_requests(b->receiver, 1, BACKGROUND_PATIENCE_MS));
+    assert_int_equal(bb_dispatcher_remove(b->dispatcher, "hook", NULL), BB_OK);
+    background_add_healthy(b, BB_CUSTOM, "hook");
+    background_enqueue(b, "two");
+    background_wait_until(b, BB_NOTICE_DELIVERED, 1);
+    server_release(b->receiver);
+    background_wait_until(b, BB_NOTICE_DELIVERED, 2);
+    sleep_ms(100); /* and the old one is closed */
+    background_enqueue(b, "three");
+    wait_for_all(b, 3);
+}
+
 /* ---------------------------------------------------------------------- order -- */
 
 enum { ISSUES = 5, OF_EACH = 40 };
@@ -252,6 +272,7 @@ int main(void) {
         OUTBOX_TEST(a_server_that_is_away_keeps_nobody),
         OUTBOX_TEST(connections_that_are_cut_are_made_again),
         OUTBOX_TEST(a_statement_that_hangs_is_given_up),
+        OUTBOX_TEST(a_webhook_that_comes_back_while_it_is_removed_goes_on),
         OUTBOX_TEST(the_order_holds_across_processes),
         OUTBOX_TEST(newer_tables_are_refused),
         OUTBOX_TEST(tables_lie_in_the_search_path),
