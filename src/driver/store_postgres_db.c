@@ -287,6 +287,8 @@ bool bb_postgres_db_exchange(struct bb_postgres_db *db) {
     bool is_good = is_kept && !db->is_failed;
     if (!is_kept || PQstatus(db->handle) != CONNECTION_OK)
         bb_postgres_db_disconnect(db);
+    if (is_good)
+        db->trouble[0] = '\0';
     db->is_failed = false;
     db->is_over = true;
     return is_good;

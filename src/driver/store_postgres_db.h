@@ -56,7 +56,8 @@ struct bb_postgres_db {
     bool is_over;               /* `sent` is of the last */
     enum bb_pg which[BB_PG_ONCE];
     PGresult *results[BB_PG_ONCE];
-    char trouble[BB_PG_TROUBLE]; /* what the last failure was, in one line */
+    char trouble[BB_PG_TROUBLE]; /* what the last failure was, in one line; "": it was not one of
+                                    the database's */
 };
 
 /* Reads `conninfo`, connects, makes or checks the tables. `*skew_ms`: what the database's clock is

@@ -313,7 +313,7 @@ static void release_parcels(const struct bb_postgres_leased *leased) {
 /* Longer and longer, so that nothing else stands still while nobody answers. */
 static bool give_up(struct bb_postgres *s) {
     enum { FIRST_MS = 100, MOST_MS = 5000 };
-    tell(s, s->db.trouble);
+    tell(s, *s->db.trouble ? s->db.trouble : "out of memory");
     bb_postgres_db_roll_back(&s->db);
     bb_postgres_make_stale(s);
     s->has_news = true;
@@ -429,7 +429,7 @@ bool bb_postgres_lease_older(struct bb_postgres *s, struct bb_postgres_queue *q,
                              int64_t before_ms) {
     const struct task task = {.work = do_older, .queue = q, .before_ms = before_ms};
     q->is_stale = true;
-    return transact(s, &task);
+    return is_ready(s) ? transact(s, &task) : give_up(s);
 }
 
 static bool do_settle(struct bb_postgres *s, const struct task *task,
