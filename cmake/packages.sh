@@ -22,6 +22,11 @@ has_certificates() {
         [ -e /etc/ssl/ca-bundle.pem ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ]
 }
 
+# Debian keeps the server's programs out of the PATH.
+has_postgres() {
+    [ -x "$(pg_config --bindir 2>/dev/null)/initdb" ] || ls /usr/lib/postgresql/*/bin/initdb
+}
+
 need_for_library() {
     need gcc command -v cc
     need libc6-dev has_header stdio.h
@@ -35,6 +40,7 @@ need_for_library() {
     need libc-ares-dev pkg-config --exists 'libcares >= 1.18.0'
     need uthash-dev has_header uthash.h
     need libsqlite3-dev pkg-config --exists 'sqlite3 >= 3.38.0'
+    need libpq-dev pkg-config --exists 'libpq >= 14'
     need ca-certificates has_certificates
 }
 
@@ -47,6 +53,7 @@ need_for_tests() {
     need libcmocka-dev pkg-config --exists cmocka
     need g++ command -v g++
     need clang command -v clang
+    need postgresql has_postgres
 }
 
 # Installs what is missing. Where it cannot, it says what is needed and fails.

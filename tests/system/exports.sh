@@ -1,6 +1,7 @@
 #!/bin/sh
 # Each shared library exports what its list in src/ says and nothing else, and its headers
-# declare exactly that. BB_LIBRARY and BB_LIBRARY_SQLITE are the paths of the libraries.
+# declare exactly that. BB_LIBRARY, BB_LIBRARY_SQLITE and BB_LIBRARY_POSTGRES are the paths of the
+# libraries.
 set -eu
 export LC_ALL=C
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -24,3 +25,4 @@ cd "$root/include"
 check exports.txt "$BB_LIBRARY" bb_webhook.h bb_webhook_background.h bb_webhook_event.h \
     bb_webhook_outbox.h
 check exports_sqlite.txt "$BB_LIBRARY_SQLITE" bb_webhook_sqlite.h
+check exports_postgres.txt "$BB_LIBRARY_POSTGRES" bb_webhook_postgres.h

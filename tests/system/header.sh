@@ -17,6 +17,7 @@ inits=$(cat "$root"/include/*.h |
 {
     echo '#include <bb_webhook.h>'
     echo '#include <bb_webhook_sqlite.h>'
+    echo '#include <bb_webhook_postgres.h>'
     echo 'int main(void) {'
     echo "$inits" | while read -r macro type; do
         echo "    $type a_$type = $macro;"
@@ -30,11 +31,15 @@ inits=$(cat "$root"/include/*.h |
 # No struct may hold padding: a field added later would change what older callers mean.
 no_padding=-Wpadded
 
+# Debian keeps libpq's headers in a folder of their own.
+libpq=$(pkg-config --cflags libpq | sed 's/-I/-isystem /g')
+
 # compile LABEL COMPILER FLAGS...
+# shellcheck disable=SC2086 # flags are words
 compile() {
     label=$1
     shift
-    "$@" -I "$root/include" || { echo "$label: FAILED"; exit 1; }
+    "$@" -I "$root/include" $libpq || { echo "$label: FAILED"; exit 1; }
     echo "$label: clean"
 }
 

@@ -1,0 +1,109 @@
+/*
+ * The PostgreSQL outbox as tables and statements. One connection, which nobody else uses. Nothing
+ * of it outlives a transaction, so that it may be another one each time: statements have no names
+ * and settings are local.
+ */
+#ifndef BB_DRIVER_STORE_POSTGRES_DB_H
+#define BB_DRIVER_STORE_POSTGRES_DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <libpq-fe.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+enum bb_pg {
+    BB_PG_BEGIN = 0,
+    BB_PG_SETTINGS,
+    BB_PG_SAFE_SETTINGS,
+    BB_PG_COMMIT,
+    BB_PG_ROLLBACK,
+    BB_PG_PUT,
+    BB_PG_LOOK,
+    BB_PG_NEW_EVENTS,
+    BB_PG_LOCK_ORDER,
+    BB_PG_ADD_WEBHOOKS_OF,
+    BB_PG_FAN_OUT,
+    BB_PG_ADD_WEBHOOKS,
+    BB_PG_FIND_WEBHOOKS,
+    BB_PG_TIMES,
+    BB_PG_DUE,
+    BB_PG_OLDER,
+    BB_PG_RENEW,
+    BB_PG_FREE_EXPIRED,
+    BB_PG_RELEASE,
+    BB_PG_RETRY,
+    BB_PG_END,
+    BB_PG_NEXT_OF_ORDER,
+    BB_PG_COUNT_WAITING,
+    BB_PG_COUNT_WAITING_OF,
+    BB_PG_STATEMENTS
+};
+
+enum { BB_PG_ONCE = 16, BB_PG_TROUBLE = 256 };
+
+/* How long an answer is waited for: the driving thread carries everything that is under way. The
+ * server gives up a little before. */
+enum { BB_PG_ANSWER_MS = 5000 };
+
+struct bb_postgres_db {
+    PQconninfoOption *conninfo; /* as it was read, with what was missing */
+    PGconn *handle;             /* NULL: not now */
+    bool is_failed;             /* since the last exchange; sticky */
+    size_t sent;                /* for the next exchange, or of the last */
+    bool is_over;               /* `sent` is of the last */
+    enum bb_pg which[BB_PG_ONCE];
+    PGresult *results[BB_PG_ONCE];
+    char trouble[BB_PG_TROUBLE]; /* what the last failure was, in one line; "": it was not one of
+                                    the database's */
+};
+
+/* Reads `conninfo`, connects, makes or checks the tables. `*skew_ms`: what the database's clock is
+ * ahead of this machine's. BB_ERR_OUTBOX, BB_ERR_NO_MEMORY. */
+int bb_postgres_db_open(struct bb_postgres_db *db, const char *conninfo, int64_t *skew_ms,
+                        bb_error *error);
+int bb_postgres_db_read(struct bb_postgres_db *db, const char *conninfo, bb_error *error);
+void bb_postgres_db_close(struct bb_postgres_db *db);
+
+/* Makes the tables where they are missing. */
+int bb_postgres_db_install(struct bb_postgres_db *db, bb_error *error);
+
+/* The text of a statement. */
+const char *bb_postgres_db_text(enum bb_pg which);
+
+/* Connects, if it is not. False: `trouble` says why. */
+bool bb_postgres_db_connect(struct bb_postgres_db *db);
+void bb_postgres_db_disconnect(struct bb_postgres_db *db);
+
+/* A connection that its server has ended is ended here as well: before it is used again. */
+void bb_postgres_db_check(struct bb_postgres_db *db);
+
+/* Adds a statement to the next exchange. `format`'s arguments: 'i' an int64_t, 't' a text, 'u' a
+ * text as UTF-8 bytes, whatever the connection's encoding (NULL is NULL). */
+void bb_postgres_db_send(struct bb_postgres_db *db, enum bb_pg which, const char *format, ...);
+void bb_postgres_db_send_text(struct bb_postgres_db *db, const char *sql);
+
+/* Sends them all at once, if there are any, and waits for all answers. False: one has failed, and
+ * none of those after it was done; `trouble` says why. */
+bool bb_postgres_db_exchange(struct bb_postgres_db *db);
+
+/* The answer to a statement of the last exchange; NULL: it was not in it. */
+const PGresult *bb_postgres_db_result(const struct bb_postgres_db *db, enum bb_pg which);
+int bb_postgres_db_rows(const PGresult *result); /* of NULL: 0 */
+int64_t bb_postgres_db_int(const PGresult *result, int row, int column, int64_t if_null);
+
+/* Leaves a transaction that is not to be committed. */
+void bb_postgres_db_roll_back(struct bb_postgres_db *db);
+
+/* On a connection of the host's: one statement, and its answer is only whether it worked. */
+int bb_postgres_db_put_on(PGconn *handle, const char *json, const char *webhooks, const char *keys,
+                          const char *key, int64_t enqueued_ms, int64_t due_ms, bb_error *error);
+
+/* Arrays of numbers, and of texts, as PostgreSQL writes them: "{", then these, then "}". */
+void bb_postgres_add_number(struct bb_buf *array, int64_t number);
+void bb_postgres_add_text(struct bb_buf *array, const char *text);
+const char *bb_postgres_array(struct bb_buf *array);
+
+#endif
