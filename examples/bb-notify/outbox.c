@@ -180,3 +180,16 @@ bool outbox_look(struct outbox *outbox) {
                    read_rows(outbox, new_events, add_new_events);
     return outbox_execute(outbox, "COMMIT") && is_read;
 }
+
+bool outbox_count_attempts(struct outbox *outbox, int64_t before_ms, uint64_t *count) {
+    sqlite3_stmt *result;
+    if (sqlite3_prepare_v2(outbox->db, "SELECT count(*) FROM bb_attempt WHERE at_ms < ?1", -1,
+                           &result, NULL) != SQLITE_OK)
+        return fail(outbox);
+    sqlite3_bind_int64(result, 1, before_ms);
+    bool is_read = sqlite3_step(result) == SQLITE_ROW;
+    *count = is_read ? (uint64_t)sqlite3_column_int64(result, 0) : 0;
+    is_read = is_read || fail(outbox);
+    sqlite3_finalize(result);
+    return is_read;
+}

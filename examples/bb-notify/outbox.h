@@ -39,6 +39,9 @@ const struct outbox_row *outbox_find(const struct outbox *outbox, const char *we
 /* The same of all webhooks together. */
 uint64_t outbox_waiting(const struct outbox *outbox);
 
+/* How many attempts the log has from before that time. False, after a complaint. */
+bool outbox_count_attempts(struct outbox *outbox, int64_t before_ms, uint64_t *count);
+
 /* Runs a statement without results. False, after a complaint. */
 bool outbox_execute(struct outbox *outbox, const char *sql);
 
