@@ -65,6 +65,7 @@ static void forget(struct outbox *outbox) {
     free(outbox->rows);
     outbox->rows = NULL;
     outbox->count = 0;
+    outbox->unmatched = 0;
 }
 
 void outbox_close(struct outbox *outbox) {
@@ -128,11 +129,13 @@ static bool add_deliveries(struct outbox *outbox, sqlite3_stmt *result) {
 }
 
 /* webhooks, events, due_ms: of events that no process has made deliveries of yet. Their webhooks
- * are "order_key length:id," each. */
+ * are "order_key length:id," each; NULL: an event that plain SQL has written. */
 static bool add_new_events(struct outbox *outbox, sqlite3_stmt *result) {
     const char *at = (const char *)sqlite3_column_text(result, 0);
     const struct outbox_row more = {.waiting = (uint64_t)sqlite3_column_int64(result, 1),
                                     .due_ms = sqlite3_column_int64(result, 2)};
+    if (sqlite3_column_type(result, 0) == SQLITE_NULL)
+        outbox->unmatched += more.waiting;
     while (at && (at = strchr(at, ' ')) != NULL) {
         char *id;
         size_t length = strtoul(at, &id, 10);

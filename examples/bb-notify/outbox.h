@@ -21,6 +21,7 @@ struct outbox {
     sqlite3 *db;             /* NULL: no outbox is used */
     struct outbox_row *rows; /* of the last look */
     size_t count;
+    uint64_t unmatched;       /* events that SQL has written: for whom, nobody has found out yet */
     char trouble[256];        /* that was told last */
     int64_t locked_since_ms;  /* another process keeps the file to itself, ... */
     int64_t locked_lately_ms; /* ... as was seen last */

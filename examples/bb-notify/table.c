@@ -23,7 +23,7 @@ enum { DELIVERED_WIDTH = 9, DEAD_WIDTH = 4, DROPPED_WIDTH = 7, LEFT_WIDTH = 4, A
 
 enum { WAITING_WIDTH = 7, LEASED_WIDTH = 6 };
 
-enum { NUMBER_WIDTH = 6, DIED_WIDTH = 20, EVENT_WIDTH = 36 };
+enum { NUMBER_WIDTH = 6, DIED_WIDTH = 20, EVENT_WIDTH = 40 };
 
 void table_start(struct table *table, FILE *out) {
     const char *no_colour = getenv("NO_COLOR");
