@@ -56,7 +56,9 @@ void outbox_log(void *user, bb_level level, const char *text) {
     if (strstr(text, "is locked") && !is_locked_for_long(outbox))
         return;
     snprintf(outbox->trouble, sizeof outbox->trouble, "%s", text);
-    complain("%s: %s; it is tried again", outbox->path, text + sizeof prefix - 1);
+    bool is_lost = strstr(text, "written by SQL") != NULL; /* an event that nobody can read */
+    complain("%s: %s; it is %s", outbox->path, text + sizeof prefix - 1,
+             is_lost ? "dropped" : "tried again");
 }
 
 static void forget(struct outbox *outbox) {

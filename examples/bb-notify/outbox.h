@@ -47,7 +47,7 @@ bool outbox_count_attempts(struct outbox *outbox, int64_t before_ms, uint64_t *c
 bool outbox_execute(struct outbox *outbox, const char *sql);
 
 /* A bb_log_fn whose user is the outbox: tells what the library could not do with the file, which it
- * tries again. */
+ * tries again, or drops when it is an event of plain SQL that cannot be read. */
 void outbox_log(void *user, bb_level level, const char *text);
 
 #endif

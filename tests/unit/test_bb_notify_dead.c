@@ -273,6 +273,16 @@ static void an_event_that_was_written_by_sql_is_delivered(void **state) {
     assert_int_equal(server_requests(fixture->receiver), 1);
 }
 
+static void an_event_of_sql_that_cannot_be_read_is_told_and_dropped(void **state) {
+    notify *fixture = *state;
+    assert_int_equal(RUN("stats"), 0); /* makes the file */
+    execute("INSERT INTO bb_event(json) VALUES('nonsense')");
+    assert_int_equal(RUN("deliver"), 0);
+    assert_told(fixture->result.err, "written by SQL cannot be read; it is dropped\n");
+    assert_int_equal(RUN("deliver"), 0);
+    assert_string_equal(fixture->result.err, "");
+}
+
 /* ---- usage ---- */
 
 static void assert_refused(const notify *fixture, int status, const char *words) {
@@ -343,6 +353,7 @@ int main(void) {
         DEAD_TEST(one_letter_is_replayed_by_its_number),
         DEAD_TEST(purge_forgets_what_is_older),
         DEAD_TEST(an_event_that_was_written_by_sql_is_delivered),
+        DEAD_TEST(an_event_of_sql_that_cannot_be_read_is_told_and_dropped),
         DEAD_TEST(options_that_make_no_sense_are_refused),
         DEAD_TEST(values_that_say_nothing_are_refused),
     };
