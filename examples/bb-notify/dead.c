@@ -33,6 +33,12 @@ static const char *plural(size_t count) {
 
 /* ---- list ---- */
 
+static int fit_row(void *user, const bb_dead_letter *letter) {
+    struct session *session = user;
+    table_fit_name(&session->table, letter->webhook_id);
+    return 0;
+}
+
 /* The visitors stop when standard output takes no more. */
 static int show_row(void *user, const bb_dead_letter *letter) {
     dead_print_row(user, letter);
@@ -51,8 +57,11 @@ static int list_all(struct session *session, const bb_dead_filter *filter) {
     bb_error error = BB_ERROR_INIT;
     size_t count = 0;
     bool json = session->options->json;
-    if (bb_outbox_dead(session->outbox.store, filter, json ? show_line : show_row, session, &count,
-                       &error) != BB_OK)
+    bb_outbox *store = session->outbox.store;
+    int code = json ? BB_OK : bb_outbox_dead(store, filter, fit_row, session, NULL, &error);
+    if (code == BB_OK)
+        code = bb_outbox_dead(store, filter, json ? show_line : show_row, session, &count, &error);
+    if (code != BB_OK)
         return fail(session, &error);
     if (!json)
         printf("%s%zu dead letter%s\n", session->table.begun ? "\n" : "", count, plural(count));

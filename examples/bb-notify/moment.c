@@ -69,6 +69,6 @@ const char *moment_text(int64_t ms, char out[MOMENT_SIZE]) {
     struct tm moment;
     if (!gmtime_r(&seconds, &moment) ||
         strftime(out, MOMENT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &moment) == 0)
-        strcpy(out, "-");
+        return "-";
     return out;
 }

@@ -96,6 +96,16 @@ static void what_has_died_is_listed_with_its_reason(void **state) {
         "1 dead letter\n");
 }
 
+static void the_id_of_a_webhook_is_shown_whole(void **state) {
+    notify *fixture = *state;
+    notify_write_webhooks(fixture, "{'name':'ops','id':'operations-room','type':'custom',"
+                                   "'url':'@/ops','activities':'all'}");
+    answer(fixture, "/ops", &no);
+    let_die(fixture);
+    notify_write_webhooks(fixture, DEV);
+    assert_listed(fixture, "Z  operations-room  issue.create");
+}
+
 static void a_letter_is_shown_whole_with_its_attempts(void **state) {
     notify *fixture = *state;
     const server_step steps[] = {busy, no};
@@ -343,6 +353,7 @@ static void values_that_say_nothing_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         DEAD_TEST(what_has_died_is_listed_with_its_reason),
+        DEAD_TEST(the_id_of_a_webhook_is_shown_whole),
         DEAD_TEST(a_letter_is_shown_whole_with_its_attempts),
         DEAD_TEST(json_has_one_line_a_letter),
         DEAD_TEST(an_event_that_cannot_be_read_is_listed),
