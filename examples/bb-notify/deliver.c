@@ -94,6 +94,8 @@ static int64_t next_ms(const struct session *session, const struct outbox_row *r
  * process has died, is free again after its lease. */
 static bool has_work(const struct session *session) {
     int64_t now = now_ms();
+    if (session->outbox.unmatched > 0) /* the dispatcher does that first */
+        return true;
     for (size_t i = 0; i < session->config.count; i++) {
         const struct outbox_row *row =
             outbox_find(&session->outbox, session->config.webhooks[i].id);

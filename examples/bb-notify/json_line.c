@@ -22,16 +22,22 @@ static const char *short_escape(uint32_t character) {
     }
 }
 
+static void write_character_as_it_is(FILE *out, uint32_t character, const char *bytes,
+                                     size_t length) {
+    if (character == TEXT_REPLACEMENT)
+        fputs("\xEF\xBF\xBD", out);
+    else
+        fwrite(bytes, 1, length, out);
+}
+
 static void write_character(FILE *out, uint32_t character, const char *bytes, size_t length) {
     const char *escape = short_escape(character);
     if (escape)
         fputs(escape, out);
     else if (character < 0x20)
         fprintf(out, "\\u%04x", (unsigned)character);
-    else if (character == TEXT_REPLACEMENT)
-        fputs("\xEF\xBF\xBD", out);
     else
-        fwrite(bytes, 1, length, out);
+        write_character_as_it_is(out, character, bytes, length);
 }
 
 static void write_quoted(FILE *out, const char *value, size_t length) {
@@ -78,6 +84,21 @@ void json_line_flag(struct json_line *line, const char *name, bool value) {
     fputs(value ? "true" : "false", line->out);
 }
 
+/* Line ends and tabs stand between the tokens of a JSON text only, where a space will do. */
+void json_line_json(struct json_line *line, const char *name, const char *json) {
+    write_name(line, name);
+    for (size_t left = strlen(json); left > 0;) {
+        uint32_t character;
+        size_t taken = text_decode(json, left, &character);
+        if (character < 0x20)
+            fputc(' ', line->out);
+        else
+            write_character_as_it_is(line->out, character, json, taken);
+        json += taken;
+        left -= taken;
+    }
+}
+
 void json_line_open(struct json_line *line, const char *name, const char *bracket) {
     write_name(line, name);
     fputs(bracket, line->out);
@@ -87,6 +108,12 @@ void json_line_open(struct json_line *line, const char *name, const char *bracke
 void json_line_close(struct json_line *line, const char *bracket) {
     fputs(bracket, line->out);
     line->separator = ",";
+}
+
+void json_line_open_element(struct json_line *line, const char *bracket) {
+    fputs(line->separator, line->out);
+    fputs(bracket, line->out);
+    line->separator = "";
 }
 
 void json_line_element(struct json_line *line, const char *value) {

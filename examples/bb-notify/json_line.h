@@ -21,9 +21,13 @@ void json_line_bytes(struct json_line *line, const char *name, const char *value
 void json_line_integer(struct json_line *line, const char *name, int64_t value);
 void json_line_flag(struct json_line *line, const char *name, bool value);
 
+/* `json` is a JSON text already. */
+void json_line_json(struct json_line *line, const char *name, const char *json);
+
 /* A member that is an object ("{" and "}") or an array ("[" and "]"). */
 void json_line_open(struct json_line *line, const char *name, const char *bracket);
 void json_line_close(struct json_line *line, const char *bracket);
+void json_line_open_element(struct json_line *line, const char *bracket);
 void json_line_element(struct json_line *line, const char *value);
 
 #endif

@@ -1,5 +1,6 @@
 /* bb-notify: tells webhooks what happened. See --help. */
 #include "background.h"
+#include "dead.h"
 #include "deliver.h"
 #include "demo.h"
 #include "enqueue.h"
@@ -32,6 +33,12 @@ static int run_in(struct session *session, enum mode mode) {
         return deliver_run(session);
     case MODE_STATS:
         return outbox_stats_run(session);
+    case MODE_LIST:
+        return dead_list_run(session);
+    case MODE_REPLAY:
+        return dead_replay_run(session);
+    case MODE_PURGE:
+        return dead_purge_run(session);
     default:
         return run_events(session);
     }

@@ -15,6 +15,9 @@ static const char usage[] =
     "       bb-notify --config FILE --outbox FILE enqueue EVENTS\n"
     "       bb-notify --config FILE --outbox FILE [--json] [--forever] deliver\n"
     "       bb-notify --config FILE --outbox FILE [--json] stats\n"
+    "       bb-notify --config FILE --outbox FILE [--json] [FILTERS] list [NUMBER]\n"
+    "       bb-notify --config FILE --outbox FILE [FILTERS] [--yes] replay [NUMBER]\n"
+    "       bb-notify --config FILE --outbox FILE --before TIME [--yes] purge\n"
     "       bb-notify --demo [EVENTS [PAGE]]\n"
     "\n"
     "Tells the webhooks of a configuration file what happened. EVENTS is a file with\n"
@@ -27,8 +30,16 @@ static const char usage[] =
     "      --stats        with it: print its statistics at the end, as Prometheus text\n"
     "  -o, --outbox FILE  keep what waits in this SQLite file, which is made if it is missing:\n"
     "                     enqueue puts EVENTS into it and sends nothing; deliver sends what\n"
-    "                     is due, then says what waits for later; stats tells what waits\n"
+    "                     is due, then says what waits for later; stats tells what waits;\n"
+    "                     list shows dead letters, or the one of that NUMBER with all of its\n"
+    "                     attempts; replay makes them wait again, for deliver; purge forgets\n"
+    "                     dead letters and attempts that are older than --before\n"
     "      --forever      deliver: go on until SIGINT or SIGTERM\n"
+    "      --webhook ID, --verdict dead|retry|unknown, --since TIME, --before TIME, --most N\n"
+    "                     the filters of list and replay: of a webhook; by the last attempt's\n"
+    "                     verdict; by when they died (UTC, like 2026-01-02T03:04:05Z, or a\n"
+    "                     date); the oldest N\n"
+    "      --yes          replay and purge: do it; without it they tell what they would do\n"
     "  -n, --dry-run      print each request as one JSON line, send nothing\n"
     "  -j, --json         print one JSON line per delivery (in the background, and by deliver:\n"
     "                     per attempt) instead of a table\n"
@@ -43,13 +54,30 @@ static const char usage[] =
     "read, or stopped by a signal (which ends --forever with 0), 2 wrong usage or\n"
     "configuration.\n";
 
-enum { OPTION_DEMO = 256, OPTION_FOREVER, OPTION_STATS, OPTION_VERSION };
+enum {
+    OPTION_DEMO = 256,
+    OPTION_FOREVER,
+    OPTION_STATS,
+    OPTION_VERSION,
+    OPTION_WEBHOOK,
+    OPTION_VERDICT,
+    OPTION_SINCE,
+    OPTION_BEFORE,
+    OPTION_MOST,
+    OPTION_YES
+};
 
 static const struct option long_options[] = {{"config", required_argument, NULL, 'c'},
                                              {"background", no_argument, NULL, 'b'},
                                              {"stats", no_argument, NULL, OPTION_STATS},
                                              {"outbox", required_argument, NULL, 'o'},
                                              {"forever", no_argument, NULL, OPTION_FOREVER},
+                                             {"webhook", required_argument, NULL, OPTION_WEBHOOK},
+                                             {"verdict", required_argument, NULL, OPTION_VERDICT},
+                                             {"since", required_argument, NULL, OPTION_SINCE},
+                                             {"before", required_argument, NULL, OPTION_BEFORE},
+                                             {"most", required_argument, NULL, OPTION_MOST},
+                                             {"yes", no_argument, NULL, OPTION_YES},
                                              {"dry-run", no_argument, NULL, 'n'},
                                              {"json", no_argument, NULL, 'j'},
                                              {"test", required_argument, NULL, 't'},
@@ -62,6 +90,32 @@ static const struct option long_options[] = {{"config", required_argument, NULL,
 struct seen {
     bool background, dry_run, demo, help, version, unknown;
 };
+
+/* False: it is none of them. */
+static bool take_dead_option(int option, struct dead_options *dead) {
+    switch (option) {
+    case OPTION_WEBHOOK:
+        dead->webhook = optarg;
+        return true;
+    case OPTION_VERDICT:
+        dead->verdict = optarg;
+        return true;
+    case OPTION_SINCE:
+        dead->since = optarg;
+        return true;
+    case OPTION_BEFORE:
+        dead->before = optarg;
+        return true;
+    case OPTION_MOST:
+        dead->most = optarg;
+        return true;
+    case OPTION_YES:
+        dead->yes = true;
+        return true;
+    default:
+        return false;
+    }
+}
 
 static void take_option(int option, struct options *options, struct seen *seen) {
     switch (option) {
@@ -99,13 +153,14 @@ static void take_option(int option, struct options *options, struct seen *seen) 
         seen->version = true;
         break;
     default:
-        seen->unknown = true;
+        seen->unknown |= !take_dead_option(option, &options->dead);
     }
 }
 
 static const char *demo_mistake(const struct options *options, const struct seen *seen, int rest) {
     if (options->config_path || options->outbox_path || options->test_name || options->json ||
-        options->stats || options->forever || seen->background || seen->dry_run)
+        options->stats || options->forever || seen->background || seen->dry_run ||
+        dead_options_given(&options->dead))
         return "--demo goes with no other option";
     return rest > 2 ? "--demo takes an events file and a page, no more" : NULL;
 }
@@ -126,12 +181,19 @@ static const char *test_mistake(const struct seen *seen, int rest) {
 
 /* MODE_POST: there is no such verb. */
 static enum mode verb_mode(const char *verb) {
-    if (strcmp(verb, "enqueue") == 0)
-        return MODE_ENQUEUE;
-    if (strcmp(verb, "deliver") == 0)
-        return MODE_DELIVER;
-    return strcmp(verb, "stats") == 0 ? MODE_STATS : MODE_POST;
+    static const struct {
+        const char *verb;
+        enum mode mode;
+    } verbs[] = {{"enqueue", MODE_ENQUEUE}, {"deliver", MODE_DELIVER}, {"stats", MODE_STATS},
+                 {"list", MODE_LIST},       {"replay", MODE_REPLAY},   {"purge", MODE_PURGE}};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(verb, verbs[i].verb) == 0)
+            return verbs[i].mode;
+    return MODE_POST;
 }
+
+static const char only_dead[] =
+    "--webhook, --verdict, --since, --before, --most and --yes go with list, replay and purge only";
 
 static const char *file_mistake(const char *path) {
     if (strncmp(path, "postgres://", 11) == 0 || strncmp(path, "postgresql://", 13) == 0)
@@ -142,13 +204,26 @@ static const char *file_mistake(const char *path) {
     return NULL;
 }
 
+static const char *dead_verb_mistake(const struct dead_options *dead, enum mode mode, int rest) {
+    if (rest > 2)
+        return "list and replay take the number of one dead letter, no more";
+    if (mode == MODE_PURGE)
+        return dead_options_purge_mistake(dead);
+    return mode == MODE_LIST ? dead_options_list_mistake(dead) : dead_options_replay_mistake(dead);
+}
+
 static const char *verb_mistake(const struct options *options, enum mode mode, int rest) {
     if (mode == MODE_POST)
-        return "--outbox goes with one of the verbs enqueue, deliver and stats";
+        return "--outbox goes with one of the verbs enqueue, deliver, stats, list, replay and "
+               "purge";
     if (options->forever && mode != MODE_DELIVER)
         return "--forever goes with deliver only";
-    if (mode == MODE_ENQUEUE && options->json)
-        return "--json goes with deliver and stats: enqueue makes no attempt";
+    if (options->json && mode != MODE_DELIVER && mode != MODE_STATS && mode != MODE_LIST)
+        return "--json goes with deliver, stats and list only";
+    if (mode >= MODE_LIST)
+        return dead_verb_mistake(&options->dead, mode, rest);
+    if (dead_options_given(&options->dead))
+        return only_dead;
     if (mode == MODE_ENQUEUE)
         return rest == 2 ? NULL : "enqueue takes one events file, or - for standard input";
     return rest == 1 ? NULL : "deliver and stats take no events file";
@@ -174,6 +249,8 @@ static const char *find_mistake(const struct options *options, const struct seen
         return outbox_mistake(options, seen, words, rest);
     if (options->forever)
         return "--forever goes with --outbox and deliver only";
+    if (dead_options_given(&options->dead))
+        return only_dead;
     const char *mistake = background_mistake(options, seen);
     if (mistake)
         return mistake;
@@ -227,6 +304,7 @@ bool options_read(int argc, char **argv, struct options *options, int *status) {
     }
     char **words = argv + optind;
     int count = argc - optind;
+    options->dead.number = count > 1 ? words[1] : NULL; /* where the verb takes one */
     const char *mistake = find_mistake(options, &seen, words, count);
     if (mistake)
         return fail(mistake, status);

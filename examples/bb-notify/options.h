@@ -2,6 +2,8 @@
 #ifndef BB_NOTIFY_OPTIONS_H
 #define BB_NOTIFY_OPTIONS_H
 
+#include "dead_options.h"
+
 #include <stdbool.h>
 
 enum mode {
@@ -12,7 +14,10 @@ enum mode {
     MODE_DEMO,
     MODE_ENQUEUE, /* this and the next ones: with --outbox */
     MODE_DELIVER,
-    MODE_STATS
+    MODE_STATS,
+    MODE_LIST,
+    MODE_REPLAY,
+    MODE_PURGE
 };
 
 struct options {
@@ -25,6 +30,7 @@ struct options {
     const char *events_path; /* "-": standard input */
     const char *test_name;
     const char *page_path;
+    struct dead_options dead; /* list, replay and purge */
 };
 
 /* The program's exit codes. */

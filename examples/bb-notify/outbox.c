@@ -56,7 +56,9 @@ void outbox_log(void *user, bb_level level, const char *text) {
     if (strstr(text, "is locked") && !is_locked_for_long(outbox))
         return;
     snprintf(outbox->trouble, sizeof outbox->trouble, "%s", text);
-    complain("%s: %s; it is tried again", outbox->path, text + sizeof prefix - 1);
+    bool is_lost = strstr(text, "written by SQL") != NULL; /* an event that nobody can read */
+    complain("%s: %s; it is %s", outbox->path, text + sizeof prefix - 1,
+             is_lost ? "dropped" : "tried again");
 }
 
 static void forget(struct outbox *outbox) {
@@ -65,6 +67,7 @@ static void forget(struct outbox *outbox) {
     free(outbox->rows);
     outbox->rows = NULL;
     outbox->count = 0;
+    outbox->unmatched = 0;
 }
 
 void outbox_close(struct outbox *outbox) {
@@ -128,11 +131,13 @@ static bool add_deliveries(struct outbox *outbox, sqlite3_stmt *result) {
 }
 
 /* webhooks, events, due_ms: of events that no process has made deliveries of yet. Their webhooks
- * are "order_key length:id," each. */
+ * are "order_key length:id," each; NULL: an event that plain SQL has written. */
 static bool add_new_events(struct outbox *outbox, sqlite3_stmt *result) {
     const char *at = (const char *)sqlite3_column_text(result, 0);
     const struct outbox_row more = {.waiting = (uint64_t)sqlite3_column_int64(result, 1),
                                     .due_ms = sqlite3_column_int64(result, 2)};
+    if (sqlite3_column_type(result, 0) == SQLITE_NULL)
+        outbox->unmatched += more.waiting;
     while (at && (at = strchr(at, ' ')) != NULL) {
         char *id;
         size_t length = strtoul(at, &id, 10);
@@ -179,4 +184,17 @@ bool outbox_look(struct outbox *outbox) {
     bool is_read = read_rows(outbox, deliveries, add_deliveries) &&
                    read_rows(outbox, new_events, add_new_events);
     return outbox_execute(outbox, "COMMIT") && is_read;
+}
+
+bool outbox_count_attempts(struct outbox *outbox, int64_t before_ms, uint64_t *count) {
+    sqlite3_stmt *result;
+    if (sqlite3_prepare_v2(outbox->db, "SELECT count(*) FROM bb_attempt WHERE at_ms < ?1", -1,
+                           &result, NULL) != SQLITE_OK)
+        return fail(outbox);
+    sqlite3_bind_int64(result, 1, before_ms);
+    bool is_read = sqlite3_step(result) == SQLITE_ROW;
+    *count = is_read ? (uint64_t)sqlite3_column_int64(result, 0) : 0;
+    is_read = is_read || fail(outbox);
+    sqlite3_finalize(result);
+    return is_read;
 }

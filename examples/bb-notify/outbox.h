@@ -21,6 +21,7 @@ struct outbox {
     sqlite3 *db;             /* NULL: no outbox is used */
     struct outbox_row *rows; /* of the last look */
     size_t count;
+    uint64_t unmatched;       /* events that SQL has written: for whom, nobody has found out yet */
     char trouble[256];        /* that was told last */
     int64_t locked_since_ms;  /* another process keeps the file to itself, ... */
     int64_t locked_lately_ms; /* ... as was seen last */
@@ -39,11 +40,14 @@ const struct outbox_row *outbox_find(const struct outbox *outbox, const char *we
 /* The same of all webhooks together. */
 uint64_t outbox_waiting(const struct outbox *outbox);
 
+/* How many attempts the log has from before that time. False, after a complaint. */
+bool outbox_count_attempts(struct outbox *outbox, int64_t before_ms, uint64_t *count);
+
 /* Runs a statement without results. False, after a complaint. */
 bool outbox_execute(struct outbox *outbox, const char *sql);
 
 /* A bb_log_fn whose user is the outbox: tells what the library could not do with the file, which it
- * tries again. */
+ * tries again, or drops when it is an event of plain SQL that cannot be read. */
 void outbox_log(void *user, bb_level level, const char *text);
 
 #endif

@@ -39,6 +39,10 @@ static void print_summary(struct session *session) {
     if (all > 0)
         putchar('\n');
     printf("%" PRIu64 " deliver%s\n", all, all == 1 ? "y waits" : "ies wait");
+    uint64_t unmatched = session->outbox.unmatched;
+    if (unmatched > 0)
+        printf("%" PRIu64 " event%s written by SQL and not matched yet\n", unmatched,
+               unmatched == 1 ? " was" : "s were");
 }
 
 int outbox_stats_run(struct session *session) {

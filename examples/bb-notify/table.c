@@ -23,6 +23,8 @@ enum { DELIVERED_WIDTH = 9, DEAD_WIDTH = 4, DROPPED_WIDTH = 7, LEFT_WIDTH = 4, A
 
 enum { WAITING_WIDTH = 7, LEASED_WIDTH = 6 };
 
+enum { NUMBER_WIDTH = 6, DIED_WIDTH = 20, EVENT_WIDTH = 40 };
+
 void table_start(struct table *table, FILE *out) {
     const char *no_colour = getenv("NO_COLOR");
     *table = (struct table){.out = out, .name_width = NAME_WIDTH};
@@ -158,6 +160,34 @@ void table_waiting_row(struct table *table, const struct table_waiting *waiting)
     print_number(table, (int64_t)waiting->waiting, WAITING_WIDTH);
     print_number(table, (int64_t)waiting->leased, LEASED_WIDTH);
     print_next(table, waiting);
+}
+
+/* ---- what is dead ---- */
+
+static void print_letter_heading(struct table *table) {
+    fprintf(table->out, "%*s  ", NUMBER_WIDTH, "NUMBER");
+    print_column(table, "DIED", DIED_WIDTH);
+    print_column(table, "WEBHOOK", table->name_width);
+    print_column(table, "ACTIVITY", ACTIVITY_WIDTH);
+    print_column(table, "EVENT", EVENT_WIDTH);
+    fprintf(table->out, "%*s  ", ATTEMPTS_WIDTH, "ATTEMPTS");
+    print_column(table, "VERDICT", VERDICT_WIDTH);
+    fputs("REASON\n", table->out);
+    table->begun = true;
+}
+
+void table_letter_row(struct table *table, const struct table_letter *letter) {
+    if (!table->begun)
+        print_letter_heading(table);
+    print_number(table, letter->number, NUMBER_WIDTH);
+    print_column(table, letter->died, DIED_WIDTH);
+    print_column(table, letter->webhook, table->name_width);
+    print_column(table, without_prefix(letter->activity), ACTIVITY_WIDTH);
+    print_column(table, letter->event_id, EVENT_WIDTH);
+    print_number(table, letter->attempts, ATTEMPTS_WIDTH);
+    print_verdict(table, letter->verdict);
+    text_print(table->out, letter->reason);
+    fputc('\n', table->out);
 }
 
 static const char *plural(unsigned long count) {

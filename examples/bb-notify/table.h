@@ -42,6 +42,17 @@ struct table_waiting {
     bool is_stranger;   /* the configuration has no such webhook */
 };
 
+/* A dead letter. */
+struct table_letter {
+    int64_t number;
+    const char *died; /* when */
+    const char *webhook, *activity, *event_id;
+    const char *reason;
+    int attempts;
+    bb_verdict verdict;
+};
+
+void table_letter_row(struct table *table, const struct table_letter *letter);
 void table_waiting_row(struct table *table, const struct table_waiting *waiting);
 void table_standing_row(struct table *table, const struct table_standing *standing);
 void table_summary(struct table *table, const struct tally *tally);

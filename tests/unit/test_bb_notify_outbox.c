@@ -370,7 +370,8 @@ static void assert_refused(const notify *fixture, int status, const char *words)
 
 static void options_that_make_no_sense_together_are_refused(void **state) {
     notify *fixture = *state;
-    const char *verbs = "--outbox goes with one of the verbs enqueue, deliver and stats\n";
+    const char *verbs =
+        "--outbox goes with one of the verbs enqueue, deliver, stats, list, replay and purge\n";
     const char *none = "--outbox goes with none of --background, --dry-run, --test and --stats\n";
     assert_refused(fixture, RUN("-o", outbox), verbs);
     assert_refused(fixture, RUN("-o", outbox, "send"), verbs);
