@@ -35,6 +35,7 @@ struct bb_claim {
     int64_t leased_until_ms;
     int64_t due_ms;           /* of a retry that was settled and not written yet */
     enum bb_settlement how;   /* the same */
+    bool is_dead;             /* settled for good, and not delivered */
     struct bb_note *note;     /* the store's copy of the result; NULL: none */
     struct bb_delivery *next; /* of those */
 };

@@ -276,7 +276,7 @@ static struct bb_delivery *claim_leased(struct bb_postgres *s, struct bb_queue *
     struct bb_delivery *claimed;
     while ((claimed = s->memory->vtable->claim(s->memory, queue, now_ms)) &&
            now_ms >= claimed->claim.leased_until_ms)
-        s->memory->vtable->settle(s->memory, claimed, BB_SETTLED, 0);
+        s->memory->vtable->settle(s->memory, claimed, BB_SETTLED, 0, NULL);
     return claimed;
 }
 
@@ -337,8 +337,10 @@ static struct bb_delivery *postgres_claim_older(struct bb_store *store, struct b
 }
 
 static void postgres_settle(struct bb_store *store, struct bb_delivery *delivery,
-                            enum bb_settlement how, int64_t due_ms) {
+                            enum bb_settlement how, int64_t due_ms,
+                            const struct bb_result *result) {
     struct bb_postgres *s = lock(store);
+    (void)result; /* there are no dead letters yet */
     bb_postgres_note_settled(s, delivery, how, due_ms);
     unlock(s);
 }
@@ -361,6 +363,13 @@ static int64_t postgres_next_ms(struct bb_store *store, int64_t now_ms) {
     int64_t next_ms = least(pass_ms(s, now_ms), s->memory->vtable->next_ms(s->memory, now_ms));
     unlock(s);
     return next_ms;
+}
+
+static bool postgres_owes(struct bb_store *store, int64_t now_ms) {
+    struct bb_postgres *s = lock(store);
+    bool owes = s->settled || s->has_news || (s->due.root && s->due.root->key <= now_ms);
+    unlock(s);
+    return owes;
 }
 
 static void postgres_look_again(struct bb_store *store) {
@@ -416,6 +425,7 @@ static const struct bb_store_vtable vtable = {
     .claim_older = postgres_claim_older,
     .settle = postgres_settle,
     .look_again = postgres_look_again,
+    .owes = postgres_owes,
     .next_ms = postgres_next_ms,
     .oldest_ms = postgres_oldest_ms,
     .waiting = postgres_waiting,

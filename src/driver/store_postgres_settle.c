@@ -77,7 +77,7 @@ void bb_postgres_forget_settled(struct bb_postgres *s, const struct bb_postgres_
         *at = delivery->claim.next;
         s->settled_count--;
         s->ended_count -= delivery->claim.how == BB_SETTLED;
-        s->memory->vtable->settle(s->memory, delivery, BB_SETTLED, 0);
+        s->memory->vtable->settle(s->memory, delivery, BB_SETTLED, 0, NULL);
     }
     s->is_urgent = s->is_urgent && s->settled;
 }

@@ -8,7 +8,7 @@
 #define FITS                                                                                       \
     " WHERE (?1 = 0 OR d.number = ?1) AND (?2 IS NULL OR d.webhook = (SELECT number FROM"          \
     " bb_webhook WHERE id = ?2)) AND d.died_ms >= ?3 AND (?4 = 0 OR d.died_ms < ?4)"               \
-    " AND (?5 = 0 OR d.verdict = ?5) ORDER BY d.number LIMIT ?6"
+    " AND (?5 = 0 OR d.verdict = ?5) ORDER BY d.died_ms, d.number LIMIT ?6"
 
 static const char count_dead[] = "SELECT count(*) FROM (SELECT 1 FROM bb_dead d" FITS ")";
 static const char list_dead[] =
@@ -38,6 +38,8 @@ static const char find_of_key[] =
     "SELECT d.number, d.event, EXISTS(SELECT 1 FROM bb_shared s WHERE s.event = d.event)"
     " FROM bb_delivery d JOIN bb_event e ON e.number = d.event"
     " WHERE e.key = ?1 AND d.lease = 0 LIMIT ?2";
+static const char forget_new[] = "DELETE FROM bb_event WHERE key = ?1 AND number >"
+                                 " (SELECT fanned_out FROM bb_outbox_version)";
 static const char forget_delivery[] = "DELETE FROM bb_delivery WHERE number = ?1";
 
 enum { STEP = 500 };
@@ -278,7 +280,10 @@ static bool cancel_step(struct bb_sqlite *s, const char *key, size_t *count) {
     sqlite3_bind_text(row, 1, key, -1, SQLITE_STATIC);
     sqlite3_bind_int64(row, 2, STEP);
     bool ok = find_gone(row, &gone) && forget_gone(s, &gone, forget_delivery);
-    *count = gone.count;
+    row = prepare(s, forget_new); /* what waits behind an event that is not matched yet */
+    sqlite3_bind_text(row, 1, key, -1, SQLITE_STATIC);
+    ok = run(row) && ok;
+    *count = gone.count + (ok ? (size_t)sqlite3_changes(s->db.handle) : 0);
     return end(s, ok);
 }
 
@@ -289,11 +294,21 @@ static bool give_back(struct bb_sqlite *s) {
     return write_first(s);
 }
 
+/* Also what was committed by others; not what must be matched first. */
+static bool fan_out_all(struct bb_sqlite *s) {
+    s->has_news = true;
+    while (s->has_news && !s->has_unmatched) {
+        if (!give_back(s) || !bb_sqlite_pass(s, s->now_ms))
+            return false;
+    }
+    return true;
+}
+
 static int cancel(struct bb_store *store, const char *key, size_t *count, bb_error *error) {
     struct bb_sqlite *s = lock(store);
     size_t step = 1;
     *count = 0;
-    bool ok = (!s->has_news || bb_sqlite_pass(s, s->now_ms)) && give_back(s);
+    bool ok = fan_out_all(s) && give_back(s);
     while (ok && step > 0) {
         ok = cancel_step(s, key, &step);
         *count += ok ? step : 0;

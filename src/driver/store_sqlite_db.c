@@ -100,6 +100,8 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
                    " status, code, words) VALUES(?1, ?2, " NOW_MS ", ?3, ?4, ?5, ?6, ?7, ?8)",
     [BB_SQL_DIE] = "INSERT INTO bb_dead SELECT number, webhook, event, enqueued_ms, " NOW_MS
                    ", ?3, ?4, ?5 FROM bb_delivery WHERE number = ?1 AND lease = ?2",
+    [BB_SQL_FREE_KEY] = "UPDATE bb_event SET key = NULL WHERE number = ?1 AND key IS NOT NULL AND"
+                        " NOT EXISTS(SELECT 1 FROM bb_delivery WHERE event = ?1)",
     [BB_SQL_NEXT_OF_ORDER] = "UPDATE bb_delivery SET is_held = 0 WHERE number = (SELECT"
                              " min(number) FROM bb_delivery WHERE webhook = ?1 AND"
                              " order_key = ?2 AND order_key <> 0)",

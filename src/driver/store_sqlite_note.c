@@ -39,10 +39,6 @@ struct bb_note *bb_sqlite_note_new(struct bb_sqlite *s, const struct bb_delivery
     return note;
 }
 
-bool bb_sqlite_note_is_dead(const struct bb_note *note) {
-    return note && note->verdict != BB_DELIVERED;
-}
-
 bool bb_sqlite_note_log(struct bb_sqlite *s, const struct bb_claim *claim, int64_t webhook) {
     const struct bb_note *note = claim->note;
     return !note || note->duration_ms < 0 ||
@@ -51,8 +47,9 @@ bool bb_sqlite_note_log(struct bb_sqlite *s, const struct bb_claim *claim, int64
                             (int64_t)note->status, note->code, note->words);
 }
 
-bool bb_sqlite_note_bury(struct bb_sqlite *s, const struct bb_claim *claim) {
+/* When there was no memory for a note, the letter is kept without its reason. */
+bool bb_sqlite_note_bury(struct bb_sqlite *s, const struct bb_claim *claim, int64_t attempts) {
     const struct bb_note *note = claim->note;
-    return bb_sqlite_db_run(&s->db, BB_SQL_DIE, "iiiit", claim->number, claim->lease, note->attempt,
-                            (int64_t)note->verdict, note->reason);
+    return bb_sqlite_db_run(&s->db, BB_SQL_DIE, "iiiit", claim->number, claim->lease, attempts,
+                            (int64_t)(note ? note->verdict : BB_DEAD), note ? note->reason : "");
 }

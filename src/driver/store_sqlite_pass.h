@@ -33,11 +33,10 @@ void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_deliv
 /* Of the result of a claim that is being settled: NULL when out of memory. */
 struct bb_note *bb_sqlite_note_new(struct bb_sqlite *s, const struct bb_delivery *delivery,
                                    const struct bb_result *result);
-bool bb_sqlite_note_is_dead(const struct bb_note *note);
 
 /* Writes the attempt into the log, if one was made; keeps the delivery as a dead letter. */
 bool bb_sqlite_note_log(struct bb_sqlite *s, const struct bb_claim *claim, int64_t webhook);
-bool bb_sqlite_note_bury(struct bb_sqlite *s, const struct bb_claim *claim);
+bool bb_sqlite_note_bury(struct bb_sqlite *s, const struct bb_claim *claim, int64_t attempts);
 
 /* Writes how claims ended, within a transaction. */
 bool bb_sqlite_settle_all(struct bb_sqlite *s);

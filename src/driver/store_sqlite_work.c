@@ -84,17 +84,18 @@ bool bb_sqlite_end_event(struct bb_sqlite *s, const struct bb_claim *claim) {
             bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", claim->event));
 }
 
-/* A dead letter keeps its event. */
-static bool end_row(struct bb_sqlite *s, const struct bb_claim *claim, int64_t webhook) {
-    bool is_dead = bb_sqlite_note_is_dead(claim->note);
-    if ((is_dead && !bb_sqlite_note_bury(s, claim)) ||
+/* A dead letter keeps its event, but not the event's key. */
+static bool end_row(struct bb_sqlite *s, const struct bb_delivery *delivery, int64_t webhook) {
+    const struct bb_claim *claim = &delivery->claim;
+    if ((claim->is_dead && !bb_sqlite_note_bury(s, claim, delivery->history.attempts)) ||
         !bb_sqlite_db_run(&s->db, BB_SQL_END, "ii", claim->number, claim->lease))
         return false;
     if (sqlite3_changes(s->db.handle) == 0)
         return true; /* somebody else's by now */
-    return (is_dead || bb_sqlite_end_event(s, claim)) &&
-           (!claim->order_key ||
-            bb_sqlite_db_run(&s->db, BB_SQL_NEXT_OF_ORDER, "ii", webhook, claim->order_key));
+    bool ok = claim->is_dead ? bb_sqlite_db_run(&s->db, BB_SQL_FREE_KEY, "i", claim->event)
+                             : bb_sqlite_end_event(s, claim);
+    return ok && (!claim->order_key ||
+                  bb_sqlite_db_run(&s->db, BB_SQL_NEXT_OF_ORDER, "ii", webhook, claim->order_key));
 }
 
 static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
@@ -105,7 +106,7 @@ static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
     if (!bb_sqlite_note_log(s, claim, q->number))
         return false;
     if (claim->how == BB_SETTLED)
-        return end_row(s, claim, q->number);
+        return end_row(s, delivery, q->number);
     if (claim->how == BB_SETTLED_RELEASE)
         return bb_sqlite_db_run(&s->db, BB_SQL_RELEASE, "ii", claim->number, claim->lease);
     return bb_sqlite_db_run(&s->db, BB_SQL_RETRY, "iiiiii", claim->number, claim->lease,

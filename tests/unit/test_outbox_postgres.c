@@ -18,15 +18,15 @@
 
 static void a_commit_sends_and_a_rollback_does_not(void **state) {
     background *b = *state;
-    open_all(b);
+    pg_open_all(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
     PGconn *db = postgres_connect();
     postgres_run(db, "CREATE TABLE issue(id bigint PRIMARY KEY)");
     postgres_run(db, "BEGIN; INSERT INTO issue VALUES(1)");
-    assert_int_equal(enqueue_on(b, db, "undone", NULL), BB_OK);
+    assert_int_equal(pg_enqueue_on(b, db, "undone", NULL), BB_OK);
     postgres_run(db, "ROLLBACK");
     postgres_run(db, "BEGIN; INSERT INTO issue VALUES(2)");
-    assert_int_equal(enqueue_on(b, db, "done", NULL), BB_OK);
+    assert_int_equal(pg_enqueue_on(b, db, "done", NULL), BB_OK);
     postgres_run(db, "COMMIT");
     PQfinish(db);
     assert_int_equal(bb_dispatcher_wake(b->dispatcher, NULL), BB_OK);
@@ -34,7 +34,7 @@ static void a_commit_sends_and_a_rollback_does_not(void **state) {
     assert_int_equal(b->counts[BB_NOTICE_DELIVERED], 1);
     assert_string_equal(background_told(b, BB_NOTICE_DELIVERED, 0)->event_id, "done");
     assert_int_equal(server_requests(b->receiver), 1);
-    close_all(b);
+    pg_close_all(b);
     assert_int_equal(postgres_count("issue"), 1);
     assert_int_equal(postgres_count("bb_event"), 0);
     assert_int_equal(postgres_count("bb_delivery"), 0);
@@ -43,13 +43,13 @@ static void a_commit_sends_and_a_rollback_does_not(void **state) {
 /* Nobody tells the dispatcher: another connection's commit is noticed. */
 static void a_commit_is_noticed_without_a_word(void **state) {
     background *b = *state;
-    open_all(b);
+    pg_open_all(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
     assert_int_equal(bb_dispatcher_start(b->dispatcher, NULL), BB_OK);
     background_enqueue(b, "first");
     background_wait_until(b, BB_NOTICE_DELIVERED, 1);
     PGconn *db = postgres_connect();
-    assert_int_equal(enqueue_on(b, db, "second", NULL), BB_OK);
+    assert_int_equal(pg_enqueue_on(b, db, "second", NULL), BB_OK);
     PQfinish(db);
     background_wait_until(b, BB_NOTICE_DELIVERED, 2);
 }
@@ -57,11 +57,11 @@ static void a_commit_is_noticed_without_a_word(void **state) {
 static void a_connection_without_the_outbox_is_an_error(void **state) {
     background *b = *state;
     bb_error error = BB_ERROR_INIT;
-    open_all(b);
+    pg_open_all(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
     PGconn *db = postgres_connect();
     postgres_run(db, "CREATE SCHEMA elsewhere; SET search_path = elsewhere");
-    assert_int_equal(enqueue_on(b, db, "lost", &error), BB_ERR_OUTBOX);
+    assert_int_equal(pg_enqueue_on(b, db, "lost", &error), BB_ERR_OUTBOX);
     assert_non_null(strstr(error.text, "has no outbox"));
     assert_int_equal(bb_postgres_enqueue(b->dispatcher, NULL, posting_event(), NULL, NULL, &error),
                      BB_ERR_ARGUMENT);
@@ -72,7 +72,7 @@ static void a_connection_without_the_outbox_is_an_error(void **state) {
 static void the_hosts_encoding_does_not_matter(void **state) {
     background *b = *state;
     bb_event event = BB_EVENT_INIT;
-    open_all(b);
+    pg_open_all(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
     PGconn *db = postgres_connect();
     postgres_run(db, "SET client_encoding = 'LATIN1'");
@@ -94,7 +94,7 @@ static void an_outbox_in_memory_takes_no_transaction(void **state) {
     background_open(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
     PGconn *db = postgres_connect();
-    assert_int_equal(enqueue_on(b, db, "one", &error), BB_ERR_ARGUMENT);
+    assert_int_equal(pg_enqueue_on(b, db, "one", &error), BB_ERR_ARGUMENT);
     assert_non_null(strstr(error.text, "no outbox that keeps events"));
     PQfinish(db);
 }
@@ -103,7 +103,7 @@ static void the_same_key_is_taken_once(void **state) {
     background *b = *state;
     bb_event event = BB_EVENT_INIT;
     bb_enqueue_options options = BB_ENQUEUE_OPTIONS_INIT;
-    open_all(b);
+    pg_open_all(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
     event.activity = BB_ISSUE_CREATE;
     options.key = "order 66";
@@ -117,13 +117,13 @@ static void the_same_key_is_taken_once(void **state) {
 
 static void what_waits_is_delivered_by_the_next_process(void **state) {
     background *b = *state;
-    open_all(b);
+    pg_open_all(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
     for (int i = 0; i < 20; i++)
         background_enqueue(b, NULL);
-    close_all(b);
+    pg_close_all(b);
     assert_int_equal(server_requests(b->receiver), 0);
-    open_all(b);
+    pg_open_all(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
     assert_int_equal(background_stats(b, NULL).waiting, 20);
     background_flush(b);
@@ -139,13 +139,13 @@ static void a_retry_goes_on_where_it_was(void **state) {
     b->options.retry_delays_ms = delays;
     b->options.retry_delay_count = 1;
     b->options.no_jitter = 1;
-    open_all(b);
+    pg_open_all(b);
     background_script(b, BB_CUSTOM, "hook", steps, 2);
     background_enqueue(b, "one");
     background_drive_until(b, BB_NOTICE_RETRYING, 1);
-    close_all(b);
-    open_all(b);
-    add_hook_of(b, b);
+    pg_close_all(b);
+    pg_open_all(b);
+    pg_add_hook_of(b, b);
     background_drive_until(b, BB_NOTICE_DELIVERED, 1);
     const told *delivered = background_told(b, BB_NOTICE_DELIVERED, 0);
     assert_int_equal(delivered->attempt, 2);
@@ -155,7 +155,7 @@ static void a_retry_goes_on_where_it_was(void **state) {
 
 static void what_waits_for_a_removed_webhook_waits_for_its_return(void **state) {
     background *b = *state;
-    open_all(b);
+    pg_open_all(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
     background_enqueue(b, "one");
     assert_int_equal(bb_dispatcher_remove(b->dispatcher, "hook", NULL), BB_OK);
@@ -172,11 +172,11 @@ static void what_waits_for_a_removed_webhook_waits_for_its_return(void **state) 
 static void two_share_the_work(void **state) {
     enum { EVENTS = 300 };
     background *one = *state;
-    open_all(one);
+    pg_open_all(one);
     background_add_healthy(one, BB_CUSTOM, "hook");
     for (int i = 0; i < EVENTS; i++)
         background_enqueue(one, NULL);
-    background *two = open_second(one);
+    background *two = pg_open_second(one);
     assert_int_equal(bb_dispatcher_start(one->dispatcher, NULL), BB_OK);
     assert_int_equal(bb_dispatcher_start(two->dispatcher, NULL), BB_OK);
     while (server_requests(one->receiver) < EVENTS)
@@ -185,7 +185,7 @@ static void two_share_the_work(void **state) {
     background_flush(two);
     assert_int_equal(one->counts[BB_NOTICE_DELIVERED] + two->counts[BB_NOTICE_DELIVERED], EVENTS);
     assert_int_equal(server_requests(one->receiver), EVENTS);
-    close_second(two);
+    pg_close_second(two);
     assert_int_equal(postgres_count("bb_delivery"), 0);
 }
 
@@ -197,7 +197,7 @@ static void deliver_until_killed(const char *url, int events) {
     bb_background_options settings = BB_BACKGROUND_OPTIONS_INIT;
     bb_webhook hook = BB_WEBHOOK_INIT;
     bb_dispatcher *dispatcher = NULL;
-    settings.outbox = open_outbox();
+    settings.outbox = pg_open_outbox();
     options.background = &settings;
     options.insecure_allow_http = options.insecure_allow_private_addresses = 1;
     hook.id = hook.name = "hook";
@@ -236,11 +236,11 @@ static void a_killed_process_loses_nothing(void **state) {
     size_t before = server_requests(b->receiver);
     server_on(b->receiver, "/hook", steps, 1);
     server_release(b->receiver);
-    open_all(b);
+    pg_open_all(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
     while (postgres_count("bb_delivery") + postgres_count("bb_event") > 0)
         background_flush(b);
-    assert_int_equal(different_ids(b->receiver), EVENTS);
+    assert_int_equal(pg_different_ids(b->receiver), EVENTS);
     size_t again = server_requests(b->receiver) - EVENTS;
     assert_in_range(again, 1, IN_FLIGHT + 2); /* in flight, or answered and not written */
     assert_true(before >= again);
@@ -251,38 +251,38 @@ static void a_result_after_the_lease_is_refused(void **state) {
     static const server_step steps[] = {{.status = 503, .hold = 1},
                                         {.status = 200, .body = "{\"code\":0}"}};
     background *slow = *state;
-    open_all(slow);
+    pg_open_all(slow);
     background_script(slow, BB_CUSTOM, "hook", steps, 2);
     background_enqueue(slow, "one");
     while (server_requests(slow->receiver) == 0) /* and then it does not move any more */
         assert_int_equal(bb_dispatcher_run(slow->dispatcher, NULL), BB_OK);
-    background *quick = open_second(slow);
+    background *quick = pg_open_second(slow);
     assert_int_equal(bb_dispatcher_start(quick->dispatcher, NULL), BB_OK);
     background_wait_until(quick, BB_NOTICE_DELIVERED, 1);
     background_flush(quick);
-    close_second(quick);
+    pg_close_second(quick);
     assert_int_equal(postgres_count("bb_delivery"), 0);
     server_release(slow->receiver);
     background_drive_until(slow, BB_NOTICE_RETRYING, 1); /* it believes so ... */
-    close_all(slow);
+    pg_close_all(slow);
     assert_int_equal(postgres_count("bb_delivery"), 0); /* ... and nobody else does */
     assert_int_equal(server_requests(slow->receiver), 2);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        OUTBOX_TEST(a_commit_sends_and_a_rollback_does_not),
-        OUTBOX_TEST(a_commit_is_noticed_without_a_word),
-        OUTBOX_TEST(a_connection_without_the_outbox_is_an_error),
-        OUTBOX_TEST(the_hosts_encoding_does_not_matter),
-        OUTBOX_TEST(an_outbox_in_memory_takes_no_transaction),
-        OUTBOX_TEST(the_same_key_is_taken_once),
-        OUTBOX_TEST(what_waits_is_delivered_by_the_next_process),
-        OUTBOX_TEST(a_retry_goes_on_where_it_was),
-        OUTBOX_TEST(what_waits_for_a_removed_webhook_waits_for_its_return),
-        OUTBOX_TEST(two_share_the_work),
-        OUTBOX_TEST(a_killed_process_loses_nothing),
-        OUTBOX_TEST(a_result_after_the_lease_is_refused),
+        PG_TEST(a_commit_sends_and_a_rollback_does_not),
+        PG_TEST(a_commit_is_noticed_without_a_word),
+        PG_TEST(a_connection_without_the_outbox_is_an_error),
+        PG_TEST(the_hosts_encoding_does_not_matter),
+        PG_TEST(an_outbox_in_memory_takes_no_transaction),
+        PG_TEST(the_same_key_is_taken_once),
+        PG_TEST(what_waits_is_delivered_by_the_next_process),
+        PG_TEST(a_retry_goes_on_where_it_was),
+        PG_TEST(what_waits_for_a_removed_webhook_waits_for_its_return),
+        PG_TEST(two_share_the_work),
+        PG_TEST(a_killed_process_loses_nothing),
+        PG_TEST(a_result_after_the_lease_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

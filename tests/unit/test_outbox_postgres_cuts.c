@@ -30,7 +30,7 @@ static void wait_for_all(background *b, size_t events) {
         sleep_ms(100);
     assert_int_equal(postgres_count("bb_delivery"), 0);
     assert_int_equal(postgres_count("bb_event"), 0);
-    assert_int_equal(different_ids(b->receiver), events);
+    assert_int_equal(pg_different_ids(b->receiver), events);
     assert_int_equal(b->counts[BB_NOTICE_DEAD], 0);
 }
 
@@ -40,7 +40,7 @@ static void a_server_that_is_restarted_loses_nothing(void **state) {
     enum { EVENTS = 300 };
     background *b = *state;
     bb_error error = BB_ERROR_INIT;
-    open_all(b);
+    pg_open_all(b);
     add_slow_hook(b);
     for (int i = 0; i < EVENTS; i++)
         background_enqueue(b, NULL);
@@ -54,13 +54,13 @@ static void a_server_that_is_restarted_loses_nothing(void **state) {
     postgres_start();
     background_enqueue(b, "afterwards");
     wait_for_all(b, EVENTS + 1);
-    assert_non_null(strstr(last_trouble(), "outbox: "));
+    assert_non_null(strstr(pg_last_trouble(), "outbox: "));
 }
 
 /* Webhooks can be added, and looked at, while nobody answers. */
 static void a_server_that_is_away_keeps_nobody(void **state) {
     background *b = *state;
-    open_all(b);
+    pg_open_all(b);
     assert_int_equal(bb_dispatcher_start(b->dispatcher, NULL), BB_OK);
     postgres_stop();
     int64_t before_ms = server_now_ms();
@@ -75,7 +75,7 @@ static void a_server_that_is_away_keeps_nobody(void **state) {
 static void connections_that_are_cut_are_made_again(void **state) {
     enum { EVENTS = 300, CUTS = 5 };
     background *b = *state;
-    open_all(b);
+    pg_open_all(b);
     add_slow_hook(b);
     assert_int_equal(bb_dispatcher_start(b->dispatcher, NULL), BB_OK);
     PGconn *db = postgres_connect();
@@ -90,7 +90,7 @@ static void connections_that_are_cut_are_made_again(void **state) {
     }
     PQfinish(db);
     wait_for_all(b, EVENTS);
-    assert_non_null(strstr(last_trouble(), "outbox: "));
+    assert_non_null(strstr(pg_last_trouble(), "outbox: "));
     assert_in_range(server_requests(b->receiver), EVENTS, EVENTS + CUTS * 8);
 }
 
@@ -98,7 +98,7 @@ static void connections_that_are_cut_are_made_again(void **state) {
 static void a_statement_that_hangs_is_given_up(void **state) {
     background *b = *state;
     bb_error error = BB_ERROR_INIT;
-    open_all(b);
+    pg_open_all(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
     PGconn *db = postgres_connect();
     postgres_run(db, "BEGIN");
@@ -119,7 +119,7 @@ static void a_statement_that_hangs_is_given_up(void **state) {
 static void a_webhook_that_comes_back_while_it_is_removed_goes_on(void **state) {
     static const server_step steps[] = {{.status = 200, .hold = 1, .body = "{\"code\":0}"}};
     background *b = *state;
-    open_all(b);
+    pg_open_all(b);
     background_script(b, BB_CUSTOM, "hook", steps, 1);
     assert_int_equal(bb_dispatcher_start(b->dispatcher, NULL), BB_OK);
     background_enqueue(b, "one");
@@ -180,9 +180,9 @@ static void set_order(background *b, background *of) {
  * adds the next. */
 static void the_order_holds_across_processes(void **state) {
     background *one = *state;
-    open_all(one);
+    pg_open_all(one);
     background_add_healthy(one, BB_CUSTOM, "hook");
-    background *two = open_second(one);
+    background *two = pg_open_second(one);
     set_order(one, one);
     set_order(two, one);
     assert_int_equal(bb_dispatcher_start(one->dispatcher, NULL), BB_OK);
@@ -196,7 +196,7 @@ static void the_order_holds_across_processes(void **state) {
     assert_int_equal(server_requests(one->receiver), ISSUES * OF_EACH);
     check_order(one->receiver);
     assert_true(one->counts[BB_NOTICE_DELIVERED] > 0 && two->counts[BB_NOTICE_DELIVERED] > 0);
-    close_second(two);
+    pg_close_second(two);
     assert_int_equal(postgres_count("bb_delivery"), 0);
 }
 
@@ -212,7 +212,7 @@ static bb_outbox *try_to_open(const char *conninfo, bb_error *error) {
 static void newer_tables_are_refused(void **state) {
     (void)state;
     bb_error error = BB_ERROR_INIT;
-    bb_outbox_free(open_outbox());
+    bb_outbox_free(pg_open_outbox());
     PGconn *db = postgres_connect();
     postgres_run(db, "UPDATE bb_outbox_version SET version = 99");
     PQfinish(db);
@@ -268,16 +268,16 @@ static void wrong_options_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        OUTBOX_TEST(a_server_that_is_restarted_loses_nothing),
-        OUTBOX_TEST(a_server_that_is_away_keeps_nobody),
-        OUTBOX_TEST(connections_that_are_cut_are_made_again),
-        OUTBOX_TEST(a_statement_that_hangs_is_given_up),
-        OUTBOX_TEST(a_webhook_that_comes_back_while_it_is_removed_goes_on),
-        OUTBOX_TEST(the_order_holds_across_processes),
-        OUTBOX_TEST(newer_tables_are_refused),
-        OUTBOX_TEST(tables_lie_in_the_search_path),
-        OUTBOX_TEST(no_password_is_ever_told),
-        OUTBOX_TEST(wrong_options_are_refused),
+        PG_TEST(a_server_that_is_restarted_loses_nothing),
+        PG_TEST(a_server_that_is_away_keeps_nobody),
+        PG_TEST(connections_that_are_cut_are_made_again),
+        PG_TEST(a_statement_that_hangs_is_given_up),
+        PG_TEST(a_webhook_that_comes_back_while_it_is_removed_goes_on),
+        PG_TEST(the_order_holds_across_processes),
+        PG_TEST(newer_tables_are_refused),
+        PG_TEST(tables_lie_in_the_search_path),
+        PG_TEST(no_password_is_ever_told),
+        PG_TEST(wrong_options_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
