@@ -185,6 +185,27 @@ static void what_waits_for_a_removed_webhook_waits_for_its_return(void **state) 
     assert_int_equal(b->counts[BB_NOTICE_DELIVERED], 1);
 }
 
+/* Its old queue is still open then, and closed later. */
+static void a_webhook_that_comes_back_in_mid_flight_goes_on(void **state) {
+    static const server_step steps[] = {{.status = 200, .hold = 1, .body = "{\"code\":0}"}};
+    background *b = *state;
+    outbox_open_all(b);
+    background_script(b, BB_CUSTOM, "hook", steps, 1);
+    background_enqueue(b, "one");
+    while (server_requests(b->receiver) == 0)
+        assert_int_equal(bb_dispatcher_run(b->dispatcher, NULL), BB_OK);
+    assert_int_equal(bb_dispatcher_remove(b->dispatcher, "hook", NULL), BB_OK);
+    background_add_healthy(b, BB_CUSTOM, "hook");
+    background_enqueue(b, "two");
+    background_drive_until(b, BB_NOTICE_DELIVERED, 1);
+    server_release(b->receiver);
+    background_flush(b);
+    background_enqueue(b, "three");
+    background_flush(b);
+    assert_int_equal(b->counts[BB_NOTICE_DELIVERED], 3);
+    assert_int_equal(background_stats(b, NULL).waiting, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         OUTBOX_TEST(a_commit_sends_and_a_rollback_does_not),
@@ -197,6 +218,7 @@ int main(void) {
         OUTBOX_TEST(what_waits_is_delivered_by_the_next_process),
         OUTBOX_TEST(a_retry_goes_on_where_it_was),
         OUTBOX_TEST(what_waits_for_a_removed_webhook_waits_for_its_return),
+        OUTBOX_TEST(a_webhook_that_comes_back_in_mid_flight_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,6 +127,55 @@ static void what_waits_is_taken_back_by_its_key(void **state) {
     assert_int_equal(server_requests(b->receiver), 2);
 }
 
+static void a_dead_letter_lets_go_of_the_key(void **state) {
+    static const server_step steps[] = {{.status = 404}, {.status = 200, .body = "{\"code\":0}"}};
+    background *b = *state;
+    bb_event event = BB_EVENT_INIT;
+    bb_enqueue_options options = BB_ENQUEUE_OPTIONS_INIT;
+    size_t deliveries = 0;
+    outbox_open_all(b);
+    background_script(b, BB_CUSTOM, "hook", steps, 2);
+    event.activity = BB_ISSUE_CREATE;
+    options.key = "order 66";
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(bb_webhook_enqueue(b->dispatcher, &event, &options, &deliveries, NULL),
+                         BB_OK);
+        assert_int_equal(deliveries, 1);
+        background_flush(b);
+    }
+    assert_int_equal(b->counts[BB_NOTICE_DEAD], 1);
+    assert_int_equal(b->counts[BB_NOTICE_DELIVERED], 1);
+}
+
+/* Nobody has looked at it yet. */
+static void what_was_just_committed_is_taken_back_too(void **state) {
+    background *b = *state;
+    bb_event event = BB_EVENT_INIT;
+    bb_enqueue_options options = BB_ENQUEUE_OPTIONS_INIT;
+    size_t canceled = 0;
+    outbox_open_all(b);
+    background_add_healthy(b, BB_CUSTOM, "hook");
+    sqlite3 *db = outbox_open_host();
+    event.activity = BB_ISSUE_CREATE;
+    outbox_run(db, "BEGIN");
+    for (int i = 0; i < 600; i++) {
+        options.key = i == 599 ? "order 66" : NULL;
+        assert_int_equal(
+            bb_sqlite_enqueue(b->dispatcher, db, sqlite3_sourceid(), &event, &options, NULL, NULL),
+            BB_OK);
+    }
+    outbox_run(db, "COMMIT");
+    outbox_run(db, "INSERT INTO bb_event(json, key) VALUES('{\"activity_type\":"
+                   "\"bb.issue.create\"}', 'by SQL')");
+    sqlite3_close(db);
+    assert_int_equal(bb_outbox_cancel(outbox_now, "order 66", &canceled, NULL), BB_OK);
+    assert_int_equal(canceled, 1);
+    assert_int_equal(bb_outbox_cancel(outbox_now, "by SQL", &canceled, NULL), BB_OK);
+    assert_int_equal(canceled, 1);
+    background_flush(b);
+    assert_int_equal(server_requests(b->receiver), 599);
+}
+
 /* As a trigger, a migration or a program in another language does it. */
 static void an_event_that_was_inserted_by_sql_is_delivered(void **state) {
     background *b = *state;
@@ -175,6 +224,8 @@ int main(void) {
         OUTBOX_TEST(a_dead_letter_is_kept_and_can_be_sent_again),
         OUTBOX_TEST(old_letters_and_lines_are_purged),
         OUTBOX_TEST(what_waits_is_taken_back_by_its_key),
+        OUTBOX_TEST(a_dead_letter_lets_go_of_the_key),
+        OUTBOX_TEST(what_was_just_committed_is_taken_back_too),
         OUTBOX_TEST(an_event_that_was_inserted_by_sql_is_delivered),
         OUTBOX_TEST(an_event_that_cannot_be_read_is_dead),
         OUTBOX_TEST(an_outbox_in_memory_has_no_archive),
