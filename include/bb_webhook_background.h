@@ -9,7 +9,7 @@
  *              time; a second one is told BB_ERR_BUSY.
  * Callbacks    come on the thread that drives, one at a time, without a lock held: they may call
  *              any function but start, stop, flush, run and free, which say BB_ERR_BUSY then.
- * Where        deliveries wait in memory: they end with the process.
+ * Where        deliveries wait (in memory, or where bb_background_options.outbox says): they end with the process.
  * Clock        waits and limits are counted by a clock that never goes back: the system's monotonic
  *              one, or with bb_options.clock that one, standing still while it is set back.
  */
