@@ -1,5 +1,6 @@
 /* Events on their way in: one row each, by the library or by SQL. */
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -123,18 +124,33 @@ static void lead(struct bb_sqlite *s, struct bb_sqlite_putting *group) {
     }
 }
 
+/* Those of the last group are about to come again: a wait for the disk takes longer than they do.
+ */
+static void wait_for_company(struct bb_sqlite *s) {
+    enum { LOOKS = 20 };
+    for (int i = 0; i < LOOKS && s->group_size < s->last_group_size; i++) {
+        pthread_mutex_unlock(&s->group_lock);
+        sched_yield();
+        pthread_mutex_lock(&s->group_lock);
+    }
+    s->last_group_size = s->group_size;
+    s->group_size = 0;
+}
+
 static int put_on_own(struct bb_sqlite *s, struct bb_sqlite_putting *put, bb_error *error) {
     struct bb_sqlite_putting *group;
     put->error = error;
     pthread_mutex_lock(&s->group_lock);
     put->next = s->group;
     s->group = put;
+    s->group_size++;
     while (!put->is_done && s->is_led)
         pthread_cond_wait(&s->group_done, &s->group_lock);
     if (!put->is_done) { /* then it is still in the group, and nobody leads */
+        s->is_led = true;
+        wait_for_company(s);
         group = s->group;
         s->group = NULL;
-        s->is_led = true;
         pthread_mutex_unlock(&s->group_lock);
         lead(s, group);
         pthread_mutex_lock(&s->group_lock);

@@ -23,7 +23,7 @@ BEGIN {
     pure = "^((assert|ctype|errno|float|inttypes|limits|locale|math|stdalign|stdarg|stdatomic|" \
            "stdbool|stddef|stdint|stdio|stdlib|string|strings|time|pthread|arpa/inet)[.]h)$"
     # Input and output begin with the drivers.
-    outside = "^((sys|netinet|net)/[a-z0-9_]+|fcntl|ifaddrs|netdb|poll|semaphore|signal|unistd)[.]h$"
+    outside = "^((sys|netinet|net)/[a-z0-9_]+|fcntl|ifaddrs|netdb|poll|sched|semaphore|signal|unistd)[.]h$"
     kinds = "^(slack|discord|teams|dingtalk|feishu|wecom|custom)$"
 }
 
