@@ -6,8 +6,7 @@
 
 #include "driver/store_memory.h"
 #include "driver/store_postgres_work.h"
-
-enum { MOST_JSON = 64 * 1024 * 1024 };
+#include "event/event_json.h"
 
 /* What was put meanwhile is news to whoever looks. */
 static struct bb_postgres *lock(struct bb_store *store) {
@@ -48,13 +47,6 @@ static struct bb_queue *postgres_open(struct bb_store *store, const char *webhoo
     return q ? q->queue : NULL;
 }
 
-/* What is leased of it, and was not claimed, is given back. */
-static void release_waiting(struct bb_postgres *s, struct bb_postgres_queue *q) {
-    struct bb_delivery *row;
-    while ((row = s->memory->vtable->claim_older(s->memory, q->queue, INT64_MAX)))
-        bb_postgres_note_settled(s, row, BB_SETTLED_RELEASE, 0);
-}
-
 static void free_queue(struct bb_postgres *s, struct bb_postgres_queue *q) {
     q->due_ms = INT64_MAX;
     bb_postgres_time(s, q);
@@ -69,9 +61,9 @@ static void free_queue(struct bb_postgres *s, struct bb_postgres_queue *q) {
  */
 static void postgres_close(struct bb_store *store, struct bb_queue *queue) {
     struct bb_postgres *s = lock(store);
-    release_waiting(s, queue->kept);
+    bb_settled_release(&s->settled, s->memory, queue, s->now_ms);
     bb_postgres_write_settled(s);
-    bb_postgres_forget_settled(s, queue->kept);
+    bb_settled_forget(&s->settled, s->memory, &s->config.mem, queue);
     free_queue(s, queue->kept);
     unlock(s);
 }
@@ -95,10 +87,10 @@ static int postgres_attach(struct bb_store *store, const struct bb_store_host *h
 static void postgres_detach(struct bb_store *store) {
     struct bb_postgres *s = lock(store);
     for (struct bb_postgres_queue *q = s->queues; q; q = q->next)
-        release_waiting(s, q);
+        bb_settled_release(&s->settled, s->memory, q->queue, s->now_ms);
     s->not_before_ms = 0; /* one more try is worth it: else others wait for the leases' end */
     bb_postgres_write_settled(s);
-    bb_postgres_forget_settled(s, NULL);
+    bb_settled_forget(&s->settled, s->memory, &s->config.mem, NULL);
     while (s->queues)
         free_queue(s, s->queues);
     s->host = (struct bb_store_host){0};
@@ -126,26 +118,10 @@ static void postgres_free(struct bb_store *store) {
 /* One row, ready to be written: the event, and the webhooks that want it with their order keys. */
 struct put {
     struct bb_arena arena;
-    struct bb_buf webhooks, order_keys;
-    char *json;
+    struct bb_buf json, webhooks, order_keys;
     int64_t enqueued_ms, due_ms;
     const char *key;
 };
-
-static char *print_event(struct bb_arena *arena, const bb_event *event) {
-    size_t size = 2048, length = 0;
-    char *out = bb_arena_reserve(arena, size);
-    int code = out ? bb_event_print(event, out, size, &length, NULL) : BB_ERR_NO_MEMORY;
-    if (code == BB_ERR_TOO_LARGE) {
-        size = length + 1;
-        out = bb_arena_reserve(arena, size);
-        code = out ? bb_event_print(event, out, size, &length, NULL) : BB_ERR_NO_MEMORY;
-    }
-    if (code)
-        return NULL;
-    bb_arena_commit(arena, length + 1);
-    return out;
-}
 
 static bool print_webhooks(struct put *put, const struct bb_put *puts, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -163,8 +139,9 @@ static bool insert(struct bb_postgres_db *db, const struct put *put) {
         return false;
     bb_postgres_db_send(db, BB_PG_BEGIN, "");
     bb_postgres_db_send(db, BB_PG_SAFE_SETTINGS, "");
-    bb_postgres_db_send(db, BB_PG_PUT, "uutuii", put->json, bb_buf_data(&put->webhooks),
-                        bb_buf_data(&put->order_keys), put->key, put->enqueued_ms, put->due_ms);
+    bb_postgres_db_send(db, BB_PG_PUT, "uutuii", bb_buf_data(&put->json),
+                        bb_buf_data(&put->webhooks), bb_buf_data(&put->order_keys), put->key,
+                        put->enqueued_ms, put->due_ms);
     bb_postgres_db_send(db, BB_PG_COMMIT, "");
     return bb_postgres_db_exchange(db);
 }
@@ -185,13 +162,12 @@ static int put_on_own(struct bb_postgres *s, const struct put *put, bb_error *er
 
 static int write(struct bb_postgres *s, const struct bb_put_place *place, struct put *put,
                  const bb_event *event, const struct bb_put *puts, size_t count, bb_error *error) {
-    put->json = print_event(&put->arena, event);
-    if (!put->json || !print_webhooks(put, puts, count))
+    if (!bb_event_json(event, &put->arena, &put->json) || !print_webhooks(put, puts, count))
         return bb_fail_memory(error);
     if (place && place->connection)
-        return bb_postgres_db_put_on(place->connection, put->json, bb_buf_data(&put->webhooks),
-                                     bb_buf_data(&put->order_keys), put->key, put->enqueued_ms,
-                                     put->due_ms, error);
+        return bb_postgres_db_put_on(place->connection, bb_buf_data(&put->json),
+                                     bb_buf_data(&put->webhooks), bb_buf_data(&put->order_keys),
+                                     put->key, put->enqueued_ms, put->due_ms, error);
     return put_on_own(s, put, error);
 }
 
@@ -205,33 +181,30 @@ static int postgres_put(struct bb_store *store, const struct bb_put_place *place
     if (count == 0)
         return BB_OK;
     bb_arena_init(&put.arena, &s->config.mem);
-    bb_buf_init(&put.webhooks, &s->config.mem, MOST_JSON);
-    bb_buf_init(&put.order_keys, &s->config.mem, MOST_JSON);
+    bb_buf_init(&put.json, &s->config.mem, BB_EVENT_JSON_MAX);
+    bb_buf_init(&put.webhooks, &s->config.mem, BB_EVENT_JSON_MAX);
+    bb_buf_init(&put.order_keys, &s->config.mem, BB_EVENT_JSON_MAX);
     int code = write(s, place, &put, parcel->event, puts, count, error);
     bb_buf_free(&put.order_keys);
     bb_buf_free(&put.webhooks);
+    bb_buf_free(&put.json);
     bb_arena_free(&put.arena);
     return code;
 }
 
 /* ---- take, claim, settle, give ---- */
 
-/* Nothing is under way that would be settled soon. */
-static bool is_alone(const struct bb_postgres *s) {
-    return s->memory->vtable->counts(s->memory).claimed == s->settled_count;
-}
-
 /* Though something in memory can be sent. */
 static bool must_write(const struct bb_postgres *s, int64_t now_ms) {
-    return s->is_urgent || s->settled_count >= BB_POSTGRES_BATCH ||
-           (s->settled && now_ms - s->settled_since_ms >= BB_POSTGRES_WRITE_MS) ||
+    return bb_settled_is_due(&s->settled, now_ms) ||
            (s->has_news && now_ms - s->pass_ms >= s->config.gather_ms);
 }
 
 static bool needs_pass(const struct bb_postgres *s, int64_t now_ms) {
     if (now_ms < s->not_before_ms)
         return false;
-    return must_write(s, now_ms) || (s->settled && is_alone(s)) || s->has_news ||
+    return must_write(s, now_ms) ||
+           (s->settled.first && bb_settled_is_alone(&s->settled, s->memory)) || s->has_news ||
            now_ms >= s->look_again_ms || (s->due.root && s->due.root->key <= now_ms);
 }
 
@@ -254,7 +227,7 @@ static void postgres_give(struct bb_store *store, struct bb_queue *queue, int64_
     struct bb_postgres *s = lock(store);
     struct bb_postgres_queue *q = queue->kept;
     if (not_before_ms > s->now_ms && not_before_ms - s->now_ms > LONG_MS)
-        release_waiting(s, q);
+        bb_settled_release(&s->settled, s->memory, q->queue, s->now_ms);
     q->not_before_ms = not_before_ms;
     bb_postgres_time(s, q);
     s->memory->vtable->give(s->memory, queue, not_before_ms);
@@ -270,29 +243,19 @@ static void postgres_wake(struct bb_store *store, struct bb_queue *queue) {
     unlock(s);
 }
 
-/* One whose lease may have run out while this process did not run is somebody else's. */
-static struct bb_delivery *claim_leased(struct bb_postgres *s, struct bb_queue *queue,
-                                        int64_t now_ms) {
-    struct bb_delivery *claimed;
-    while ((claimed = s->memory->vtable->claim(s->memory, queue, now_ms)) &&
-           now_ms >= claimed->claim.leased_until_ms)
-        s->memory->vtable->settle(s->memory, claimed, BB_SETTLED, 0, NULL);
-    return claimed;
-}
-
 /* Whether a pass might bring something for the queue. */
 static bool may_have_more(const struct bb_postgres *s, const struct bb_postgres_queue *q,
                           int64_t now_ms) {
-    return now_ms >= s->not_before_ms && (s->is_urgent || s->settled_count > s->ended_count ||
-                                          s->has_news || (q->is_timed && q->node.key <= now_ms));
+    return now_ms >= s->not_before_ms && (bb_settled_may_bring(&s->settled) || s->has_news ||
+                                          (q->is_timed && q->node.key <= now_ms));
 }
 
 static struct bb_delivery *postgres_claim(struct bb_store *store, struct bb_queue *queue,
                                           int64_t now_ms) {
     struct bb_postgres *s = lock(store);
-    struct bb_delivery *claimed = claim_leased(s, queue, now_ms);
+    struct bb_delivery *claimed = bb_leases_claim(s->memory, queue, now_ms);
     if (!claimed && may_have_more(s, queue->kept, now_ms) && bb_postgres_pass(s, now_ms))
-        claimed = claim_leased(s, queue, now_ms);
+        claimed = bb_leases_claim(s->memory, queue, now_ms);
     unlock(s);
     return claimed;
 }
@@ -305,10 +268,7 @@ static int64_t least(int64_t a, int64_t b) {
  * that is written. */
 static int64_t oldest_kept(const struct bb_postgres *s, const struct bb_postgres_queue *q) {
     int64_t oldest = q->oldest_ms;
-    for (const struct bb_delivery *d = s->settled; d; d = d->claim.next)
-        if (d->queue->kept == q && d->claim.how != BB_SETTLED)
-            oldest = least(oldest, d->history.enqueued_ms);
-    return oldest;
+    return least(oldest, bb_settled_oldest_ms(&s->settled, q->queue));
 }
 
 /* Leases it, if there is any. */
@@ -341,7 +301,7 @@ static void postgres_settle(struct bb_store *store, struct bb_delivery *delivery
                             const struct bb_result *result) {
     struct bb_postgres *s = lock(store);
     (void)result; /* there are no dead letters yet */
-    bb_postgres_note_settled(s, delivery, how, due_ms);
+    bb_settled_add(&s->settled, delivery, how, due_ms, s->now_ms);
     unlock(s);
 }
 
@@ -349,10 +309,11 @@ static void postgres_settle(struct bb_store *store, struct bb_delivery *delivery
 
 static int64_t pass_ms(const struct bb_postgres *s, int64_t now_ms) {
     int64_t pass_ms = s->look_again_ms;
-    if (s->has_news || must_write(s, now_ms) || (s->settled && is_alone(s)))
+    if (s->has_news || must_write(s, now_ms) ||
+        (s->settled.first && bb_settled_is_alone(&s->settled, s->memory)))
         pass_ms = now_ms;
-    if (s->settled)
-        pass_ms = least(pass_ms, s->settled_since_ms + BB_POSTGRES_WRITE_MS);
+    if (s->settled.first)
+        pass_ms = least(pass_ms, s->settled.since_ms + BB_LEASES_WRITE_MS);
     if (s->due.root)
         pass_ms = least(pass_ms, s->due.root->key);
     return pass_ms < s->not_before_ms ? s->not_before_ms : pass_ms;
@@ -367,7 +328,7 @@ static int64_t postgres_next_ms(struct bb_store *store, int64_t now_ms) {
 
 static bool postgres_owes(struct bb_store *store, int64_t now_ms) {
     struct bb_postgres *s = lock(store);
-    bool owes = s->settled || s->has_news || (s->due.root && s->due.root->key <= now_ms);
+    bool owes = s->settled.first || s->has_news || (s->due.root && s->due.root->key <= now_ms);
     unlock(s);
     return owes;
 }
@@ -401,8 +362,8 @@ static size_t postgres_waiting(struct bb_store *store, struct bb_queue *queue) {
 static struct bb_store_counts postgres_counts(struct bb_store *store) {
     struct bb_postgres *s = lock_without_news(store);
     struct bb_store_counts counts = s->memory->vtable->counts(s->memory);
-    counts.claimed -= s->settled_count;
-    uint64_t rows = bb_postgres_count(s, 0), over = counts.claimed + s->ended_count;
+    counts.claimed -= s->settled.count;
+    uint64_t rows = bb_postgres_count(s, 0), over = counts.claimed + s->settled.ended;
     if (rows > over + counts.waiting)
         counts.waiting = rows - over;
     unlock(s);

@@ -52,42 +52,12 @@ static bool send_columns(struct bb_postgres *s, enum bb_pg which, struct columns
 
 /* ---- what was settled ---- */
 
-void bb_postgres_note_settled(struct bb_postgres *s, struct bb_delivery *delivery,
-                              enum bb_settlement how, int64_t due_ms) {
-    if (!s->settled)
-        s->settled_since_ms = s->now_ms;
-    delivery->claim.how = how;
-    delivery->claim.due_ms = due_ms;
-    delivery->claim.next = s->settled;
-    s->settled = delivery;
-    s->settled_count++;
-    s->ended_count += how == BB_SETTLED;
-    s->is_urgent |= (how == BB_SETTLED && delivery->claim.order_key) ||
-                    (how == BB_SETTLED_RETRY && due_ms <= s->now_ms);
-}
-
-void bb_postgres_forget_settled(struct bb_postgres *s, const struct bb_postgres_queue *q) {
-    struct bb_delivery **at = &s->settled;
-    while (*at) {
-        struct bb_delivery *delivery = *at;
-        if (q && delivery->queue != q->queue) {
-            at = &delivery->claim.next;
-            continue;
-        }
-        *at = delivery->claim.next;
-        s->settled_count--;
-        s->ended_count -= delivery->claim.how == BB_SETTLED;
-        s->memory->vtable->settle(s->memory, delivery, BB_SETTLED, 0, NULL);
-    }
-    s->is_urgent = s->is_urgent && s->settled;
-}
-
 static bool send_how(struct bb_postgres *s, enum bb_settlement how, enum bb_pg which) {
     struct columns c;
     begin_columns(&c, &s->config.mem, how == BB_SETTLED_RETRY ? 6 : 2);
-    for (const struct bb_delivery *d = s->settled; d; d = d->claim.next) {
+    for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next) {
         const int64_t values[COLUMNS] = {
-            d->claim.number,     d->claim.lease,   bb_postgres_later(d->claim.due_ms, s->offset_ms),
+            d->claim.number,     d->claim.lease,   bb_leases_later(d->claim.due_ms, s->offset_ms),
             d->history.attempts, d->history.steps, d->history.unknowns};
         if (d->claim.how == how)
             add_row(&c, values);
@@ -99,7 +69,7 @@ static bool send_how(struct bb_postgres *s, enum bb_settlement how, enum bb_pg w
 static bool send_next_of_order(struct bb_postgres *s) {
     struct columns c;
     begin_columns(&c, &s->config.mem, 2);
-    for (const struct bb_delivery *d = s->settled; d; d = d->claim.next) {
+    for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next) {
         const struct bb_postgres_queue *q = d->queue->kept;
         const int64_t values[] = {q->number, d->claim.order_key};
         if (d->claim.how == BB_SETTLED && d->claim.order_key)
@@ -109,7 +79,7 @@ static bool send_next_of_order(struct bb_postgres *s) {
 }
 
 static bool ends_orders(const struct bb_postgres *s) {
-    for (const struct bb_delivery *d = s->settled; d; d = d->claim.next)
+    for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next)
         if (d->claim.how == BB_SETTLED && d->claim.order_key)
             return true;
     return false;
@@ -117,7 +87,7 @@ static bool ends_orders(const struct bb_postgres *s) {
 
 /* Whatever comes back to the database, or frees another one there, is looked for again. */
 static void make_stale(struct bb_postgres *s) {
-    for (const struct bb_delivery *d = s->settled; d; d = d->claim.next) {
+    for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next) {
         const struct bb_postgres_queue *of = d->queue->kept;
         struct bb_postgres_queue *q = bb_postgres_find_queue(s, of->number);
         if (q && (d->claim.how != BB_SETTLED || d->claim.order_key))
@@ -126,7 +96,7 @@ static void make_stale(struct bb_postgres *s) {
 }
 
 bool bb_postgres_send_settled(struct bb_postgres *s, bool is_locked) {
-    if (!s->settled)
+    if (!s->settled.first)
         return true;
     make_stale(s);
     if (ends_orders(s) && !is_locked)
@@ -179,7 +149,7 @@ bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *lease
     bool is_ordered = false;
     bb_buf_init(&numbers, &s->config.mem, MOST_ARRAY);
     if (s->has_news) {
-        bb_postgres_db_send(&s->db, BB_PG_NEW_EVENTS, "i", (int64_t)BB_POSTGRES_BATCH);
+        bb_postgres_db_send(&s->db, BB_PG_NEW_EVENTS, "i", (int64_t)BB_LEASES_BATCH);
         if (!bb_postgres_db_exchange(&s->db))
             return false;
         is_ordered = read_new(s, &numbers, &count);
@@ -194,7 +164,7 @@ bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *lease
         bb_postgres_make_stale(s);
     if (ok) {
         note_fanned_out(s);
-        bb_postgres_note_renewals(s, leased->until_ms);
+        bb_postgres_note_renewals(s, leased->leases.until_ms);
     }
     leased->found = count;
     return ok;
@@ -251,7 +221,7 @@ void bb_postgres_note_renewals(struct bb_postgres *s, int64_t until_ms) {
     struct renewed renewed = {.until_ms = until_ms};
     int count = bb_postgres_db_rows(rows);
     if (s->now_ms >= s->renew_ms)
-        s->renew_ms = bb_postgres_later(s->now_ms, s->config.lease_ms / 3);
+        s->renew_ms = bb_leases_later(s->now_ms, s->config.lease_ms / 3);
     if (count > 0)
         renewed.claims = bb_mem_alloc(&s->config.mem, (size_t)count * sizeof *renewed.claims);
     if (!renewed.claims)

@@ -9,10 +9,6 @@
 
 enum { MOST_ARRAY = 64 * 1024 * 1024, SHORTEST_MS = 50, LONGEST_MS = 1000 };
 
-int64_t bb_postgres_later(int64_t time_ms, int64_t by_ms) {
-    return by_ms > 0 && time_ms > INT64_MAX - by_ms ? INT64_MAX : time_ms + by_ms;
-}
-
 /* ---- queues ---- */
 
 struct bb_postgres_queue *bb_postgres_find_queue(const struct bb_postgres *s, int64_t number) {
@@ -176,7 +172,7 @@ static void look_later(struct bb_postgres *s, bool is_changed) {
                  : 2 * s->wait_ms < LONGEST_MS ? 2 * s->wait_ms
                                                : LONGEST_MS;
     int64_t less_ms = (int64_t)(bb_retry_chance(&s->chance) % (uint64_t)(s->wait_ms / 4 + 1));
-    s->look_again_ms = bb_postgres_later(s->now_ms, s->wait_ms - less_ms);
+    s->look_again_ms = bb_leases_later(s->now_ms, s->wait_ms - less_ms);
 }
 
 /* Whether somebody else has written, or a lease has run out: one round trip, no transaction. */
@@ -210,9 +206,9 @@ static struct bb_parcel *parcel_of(struct bb_postgres *s, const struct bb_postgr
                                    const PGresult *rows, int row) {
     enum { JSON = 9 };
     int64_t event = bb_postgres_db_int(rows, row, 2, 0);
-    for (size_t i = leased->count; i-- > 0;)
-        if (leased->rows[i].claim.event == event)
-            return bb_parcel_retain(leased->rows[i].parcel);
+    for (size_t i = leased->leases.count; i-- > 0;)
+        if (leased->leases.rows[i].claim.event == event)
+            return bb_parcel_retain(leased->leases.rows[i].parcel);
     if (PQgetisnull(rows, row, JSON))
         return NULL;
     return parse(s, PQgetvalue(rows, row, JSON), (size_t)PQgetlength(rows, row, JSON));
@@ -221,8 +217,9 @@ static struct bb_parcel *parcel_of(struct bb_postgres *s, const struct bb_postgr
 static void read_row(struct bb_postgres *s, struct bb_postgres_leased *leased,
                      struct bb_postgres_queue *q, struct bb_parcel *parcel, const PGresult *rows,
                      int row) {
-    leased->due_ms[leased->count] = bb_postgres_db_int(rows, row, 4, 0) - s->offset_ms;
-    leased->rows[leased->count++] = (struct bb_delivery){
+    leased->leases.due_ms[leased->leases.count] =
+        bb_postgres_db_int(rows, row, 4, 0) - s->offset_ms;
+    leased->leases.rows[leased->leases.count++] = (struct bb_delivery){
         .parcel = parcel,
         .queue = q->queue,
         .history = {.enqueued_ms = bb_postgres_db_int(rows, row, 3, 0) - s->offset_ms,
@@ -232,7 +229,7 @@ static void read_row(struct bb_postgres *s, struct bb_postgres_leased *leased,
         .claim = {.number = bb_postgres_db_int(rows, row, 0, 0),
                   .event = bb_postgres_db_int(rows, row, 2, 0),
                   .order_key = bb_postgres_db_int(rows, row, 5, 0),
-                  .lease = leased->lease},
+                  .lease = leased->leases.lease},
     };
 }
 
@@ -248,7 +245,7 @@ static void tell(struct bb_postgres *s, const char *what) {
 static void read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
                         enum bb_pg which) {
     const PGresult *rows = bb_postgres_db_result(&s->db, which);
-    for (int i = 0; i < bb_postgres_db_rows(rows) && leased->count < BB_POSTGRES_BATCH; i++) {
+    for (int i = 0; i < bb_postgres_db_rows(rows) && leased->leases.count < BB_LEASES_BATCH; i++) {
         struct bb_postgres_queue *q = bb_postgres_find_queue(s, bb_postgres_db_int(rows, i, 1, 0));
         struct bb_parcel *parcel = q ? parcel_of(s, leased, rows, i) : NULL;
         if (parcel)
@@ -262,7 +259,7 @@ static void read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased
 static size_t choose_due(struct bb_postgres *s, struct bb_buf *numbers) {
     enum { LEAST = 8 };
     size_t count = 0;
-    while (s->due.root && s->due.root->key <= s->now_ms && count < BB_POSTGRES_BATCH / LEAST) {
+    while (s->due.root && s->due.root->key <= s->now_ms && count < BB_LEASES_BATCH / LEAST) {
         struct bb_postgres_queue *q = of_node(s->due.root);
         bb_postgres_add_number(numbers, q->number);
         q->due_ms = INT64_MAX; /* not again in this pass */
@@ -283,29 +280,14 @@ static bool lease_due(struct bb_postgres *s, struct bb_postgres_leased *leased) 
     bool ok = array != NULL;
     if (ok && count > 0) {
         bb_postgres_db_send(
-            &s->db, BB_PG_DUE, "tiiii", array, bb_postgres_later(s->now_ms, s->offset_ms),
-            (int64_t)(BB_POSTGRES_BATCH / count), leased->lease, s->config.lease_ms);
+            &s->db, BB_PG_DUE, "tiiii", array, bb_leases_later(s->now_ms, s->offset_ms),
+            (int64_t)(BB_LEASES_BATCH / count), leased->leases.lease, s->config.lease_ms);
         ok = bb_postgres_db_exchange(&s->db);
     }
     bb_buf_free(&numbers);
     if (ok && count > 0)
         read_leased(s, leased, BB_PG_DUE);
     return ok;
-}
-
-/* After the commit, when nobody else can have them. */
-static void keep_leased(struct bb_postgres *s, const struct bb_postgres_leased *leased) {
-    for (size_t i = 0; i < leased->count; i++) {
-        struct bb_delivery row = leased->rows[i];
-        row.claim.leased_until_ms = leased->until_ms;
-        /* without memory its lease runs out */
-        bb_store_memory_add(s->memory, row.queue, &row, leased->due_ms[i]);
-    }
-}
-
-static void release_parcels(const struct bb_postgres_leased *leased) {
-    for (size_t i = 0; i < leased->count; i++)
-        bb_parcel_release(leased->rows[i].parcel);
 }
 
 /* ---- the pass ---- */
@@ -321,7 +303,7 @@ static bool give_up(struct bb_postgres *s) {
     s->back_off_ms = s->back_off_ms == 0            ? FIRST_MS
                      : 2 * s->back_off_ms < MOST_MS ? 2 * s->back_off_ms
                                                     : MOST_MS;
-    s->not_before_ms = bb_postgres_later(s->now_ms, s->back_off_ms);
+    s->not_before_ms = bb_leases_later(s->now_ms, s->back_off_ms);
     return false;
 }
 
@@ -363,26 +345,27 @@ struct task {
 /* One transaction; what it leased is kept once it is committed. */
 static bool transact(struct bb_postgres *s, const struct task *task) {
     struct bb_postgres_leased leased = {
-        .until_ms = bb_postgres_later(s->now_ms, s->config.lease_ms), .lease = new_lease()};
+        .leases = {.until_ms = bb_leases_later(s->now_ms, s->config.lease_ms),
+                   .lease = new_lease()}};
     bb_postgres_db_send(&s->db, BB_PG_BEGIN, "");
     bb_postgres_db_send(&s->db, BB_PG_SETTINGS, "");
     bool ok = task->work(s, task, &leased);
     if (ok) {
-        bb_postgres_forget_settled(s, NULL);
-        keep_leased(s, &leased);
+        bb_settled_forget(&s->settled, s->memory, &s->config.mem, NULL);
+        bb_leases_keep(&leased.leases, s->memory);
         s->back_off_ms = 0;
     }
-    release_parcels(&leased);
+    bb_leases_release(&leased.leases);
     return ok || give_up(s);
 }
 
 /* After it there are no news, unless there was a whole batch of them. None at all may mean that
  * somebody else has them right now. */
 static void note_news(struct bb_postgres *s, size_t found) {
-    int64_t soon_ms = bb_postgres_later(s->now_ms, SHORTEST_MS);
+    int64_t soon_ms = bb_leases_later(s->now_ms, SHORTEST_MS);
     if (s->has_news && found == 0 && s->look_again_ms > soon_ms)
         s->look_again_ms = soon_ms;
-    s->has_news = found == BB_POSTGRES_BATCH;
+    s->has_news = found == BB_LEASES_BATCH;
     s->has_expired = false;
 }
 
@@ -397,7 +380,7 @@ static bool do_pass(struct bb_postgres *s, const struct task *task,
 }
 
 static bool has_work(const struct bb_postgres *s) {
-    return s->settled || s->has_news || s->has_expired || s->now_ms >= s->renew_ms ||
+    return s->settled.first || s->has_news || s->has_expired || s->now_ms >= s->renew_ms ||
            has_stale(s) || (s->due.root && s->due.root->key <= s->now_ms);
 }
 
@@ -417,8 +400,8 @@ static bool do_older(struct bb_postgres *s, const struct task *task,
     if (!bb_postgres_send_settled(s, false))
         return false;
     bb_postgres_db_send(&s->db, BB_PG_OLDER, "tiiii", number,
-                        bb_postgres_later(task->before_ms, s->offset_ms), (int64_t)SOME,
-                        leased->lease, s->config.lease_ms);
+                        bb_leases_later(task->before_ms, s->offset_ms), (int64_t)SOME,
+                        leased->leases.lease, s->config.lease_ms);
     if (!bb_postgres_db_exchange(&s->db))
         return false;
     read_leased(s, leased, BB_PG_OLDER);
@@ -440,7 +423,7 @@ static bool do_settle(struct bb_postgres *s, const struct task *task,
 
 bool bb_postgres_write_settled(struct bb_postgres *s) {
     const struct task task = {.work = do_settle};
-    if (!s->settled)
+    if (!s->settled.first)
         return true;
     if (s->now_ms < s->not_before_ms)
         return false;

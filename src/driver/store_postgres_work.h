@@ -13,13 +13,9 @@
 #include <stdatomic.h>
 
 #include "base/heap.h"
+#include "driver/store_leases.h"
 #include "driver/store_postgres.h"
 #include "driver/store_postgres_db.h"
-
-enum {
-    BB_POSTGRES_BATCH = 256,  /* rows that are leased, or settled, in one transaction */
-    BB_POSTGRES_WRITE_MS = 20 /* after which what was settled is written, be it ever so little */
-};
 
 /* The rows of one webhook that are not in memory. */
 struct bb_postgres_queue {
@@ -54,13 +50,9 @@ struct bb_postgres {
     bool has_unnumbered;                  /* queues */
     struct bb_postgres_queue **by_number; /* the same, by the webhook's number */
     size_t numbers;
-    struct bb_heap due;          /* of the queues that have something to lease */
-    size_t timed;                /* queues in it */
-    struct bb_delivery *settled; /* not written yet, the last one first */
-    size_t settled_count;
-    bool is_urgent;     /* another delivery may be due as soon as they are written */
-    size_t ended_count; /* of these: not to be retried or released */
-    int64_t settled_since_ms;
+    struct bb_heap due; /* of the queues that have something to lease */
+    size_t timed;       /* queues in it */
+    struct bb_settled settled;
     bool has_news;           /* events were put, or may have been */
     bool has_expired;        /* leases, which are to be freed */
     int64_t look_again_ms;   /* for what others have written */
@@ -74,27 +66,14 @@ struct bb_postgres {
 
 /* What one transaction leases. */
 struct bb_postgres_leased {
-    struct bb_delivery rows[BB_POSTGRES_BATCH];
-    int64_t due_ms[BB_POSTGRES_BATCH];
-    size_t count;
-    int64_t lease;
-    int64_t until_ms;
+    struct bb_leases leases;
     size_t found; /* new events */
 };
 
-/* Times do not overflow: the end of time stays the end of time. */
-int64_t bb_postgres_later(int64_t time_ms, int64_t by_ms);
-
 /* ---- store_postgres_settle.c ---- */
 
-/* Notes how a claim ended; it is written by a later pass. Cannot fail. */
-void bb_postgres_note_settled(struct bb_postgres *s, struct bb_delivery *delivery,
-                              enum bb_settlement how, int64_t due_ms);
-
-/* Forgets them, of one queue or (NULL) of all, written or not. */
-void bb_postgres_forget_settled(struct bb_postgres *s, const struct bb_postgres_queue *q);
-
-/* Adds to the next exchange what writes them. `is_locked`: the right to change orders is had. */
+/* Adds to the next exchange what writes what was settled. `is_locked`: the right to change orders
+ * is had. */
 bool bb_postgres_send_settled(struct bb_postgres *s, bool is_locked);
 
 /* Looks for new events and fans them out, within the transaction that `begin` has added to the next

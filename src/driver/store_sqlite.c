@@ -61,7 +61,7 @@ static void sqlite_close(struct bb_store *store, struct bb_queue *queue) {
     struct bb_sqlite *s = lock(store);
     bb_sqlite_release_waiting(s, queue->kept);
     bb_sqlite_write_settled(s); /* those rows lie in the queue; if it fails, their leases run out */
-    bb_sqlite_forget_settled(s);
+    bb_sqlite_forget_settled(s, queue->kept);
     free_queue(s, queue->kept);
     unlock(s);
 }
@@ -83,9 +83,9 @@ static void sqlite_detach(struct bb_store *store) {
     struct bb_sqlite *s = lock(store);
     for (struct bb_sqlite_queue *q = s->queues; q; q = q->next)
         bb_sqlite_release_waiting(s, q);
-    if (s->settled)
+    if (s->settled.first)
         bb_sqlite_write_settled(s);
-    bb_sqlite_forget_settled(s);
+    bb_sqlite_forget_settled(s, NULL);
     while (s->queues)
         free_queue(s, s->queues);
     s->host = (struct bb_store_host){0};
@@ -110,22 +110,17 @@ static void sqlite_free(struct bb_store *store) {
 
 /* ---- take, claim, settle, give ---- */
 
-/* Nothing is under way that would be settled soon. */
-static bool is_alone(const struct bb_sqlite *s) {
-    return s->memory->vtable->counts(s->memory).claimed == s->settled_count;
-}
-
 /* Though something in memory can be sent. */
 static bool must_write(const struct bb_sqlite *s, int64_t now_ms) {
-    return s->is_urgent || s->settled_count >= BB_SQLITE_BATCH ||
-           (s->settled && now_ms - s->settled_since_ms >= BB_SQLITE_WRITE_MS) ||
+    return bb_settled_is_due(&s->settled, now_ms) ||
            (s->has_news && now_ms - s->pass_ms >= s->config.gather_ms && !bb_sqlite_is_filled(s));
 }
 
 static bool needs_pass(const struct bb_sqlite *s, int64_t now_ms) {
     if (now_ms < s->not_before_ms)
         return false;
-    return must_write(s, now_ms) || (s->settled && is_alone(s)) || s->has_news ||
+    return must_write(s, now_ms) ||
+           (s->settled.first && bb_settled_is_alone(&s->settled, s->memory)) || s->has_news ||
            now_ms >= s->look_again_ms || (s->due.root && s->due.root->key <= now_ms);
 }
 
@@ -164,7 +159,6 @@ static void sqlite_wake(struct bb_store *store, struct bb_queue *queue) {
     unlock(s);
 }
 
-/* One whose lease may have run out while this process did not run is somebody else's. */
 /* It may have more once half of it is gone. */
 static void note_room(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
     if (!q->is_full || bb_sqlite_room(s, NULL, q) < s->memory->vtable->waiting(s->memory, q->queue))
@@ -173,29 +167,20 @@ static void note_room(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
     bb_sqlite_time(s, q);
 }
 
-static struct bb_delivery *claim_leased(struct bb_sqlite *s, struct bb_queue *queue,
-                                        int64_t now_ms) {
-    struct bb_delivery *claimed;
-    while ((claimed = s->memory->vtable->claim(s->memory, queue, now_ms)) &&
-           now_ms >= claimed->claim.leased_until_ms)
-        s->memory->vtable->settle(s->memory, claimed, BB_SETTLED, 0, NULL);
-    return claimed;
-}
-
 /* Whether a pass might bring something for the queue. */
 static bool may_have_more(const struct bb_sqlite *s, const struct bb_sqlite_queue *q,
                           int64_t now_ms) {
-    return now_ms >= s->not_before_ms &&
-           (s->settled || s->has_news || (q->is_timed && q->node.key <= now_ms));
+    return now_ms >= s->not_before_ms && (bb_settled_may_bring(&s->settled) || s->has_news ||
+                                          (q->is_timed && q->node.key <= now_ms));
 }
 
 static struct bb_delivery *sqlite_claim(struct bb_store *store, struct bb_queue *queue,
                                         int64_t now_ms) {
     struct bb_sqlite *s = lock(store);
-    struct bb_delivery *claimed = claim_leased(s, queue, now_ms);
+    struct bb_delivery *claimed = bb_leases_claim(s->memory, queue, now_ms);
     note_room(s, queue->kept);
     if (!claimed && may_have_more(s, queue->kept, now_ms) && bb_sqlite_pass(s, now_ms))
-        claimed = claim_leased(s, queue, now_ms);
+        claimed = bb_leases_claim(s->memory, queue, now_ms);
     unlock(s);
     return claimed;
 }
@@ -219,10 +204,7 @@ static int64_t oldest_kept(struct bb_sqlite *s, const struct bb_sqlite_queue *q)
     int64_t oldest = number_from(row, INT64_MAX);
     if (oldest != INT64_MAX)
         oldest -= s->host.wall_offset_ms;
-    for (const struct bb_delivery *d = s->settled; d; d = d->claim.next)
-        if (d->queue->kept == q && d->claim.how != BB_SETTLED)
-            oldest = least(oldest, d->history.enqueued_ms);
-    return oldest;
+    return least(oldest, bb_settled_oldest_ms(&s->settled, q->queue));
 }
 
 /* Leases it, if there is any. */
@@ -256,7 +238,7 @@ static void sqlite_settle(struct bb_store *store, struct bb_delivery *delivery,
     delivery->claim.note = result ? bb_sqlite_note_new(s, delivery, result) : NULL;
     delivery->claim.is_dead =
         how == BB_SETTLED && result && result->outcome->verdict != BB_DELIVERED;
-    bb_sqlite_note_settled(s, delivery, how, due_ms);
+    bb_settled_add(&s->settled, delivery, how, due_ms, s->now_ms);
     unlock(s);
 }
 
@@ -264,10 +246,11 @@ static void sqlite_settle(struct bb_store *store, struct bb_delivery *delivery,
 
 static int64_t pass_ms(const struct bb_sqlite *s, int64_t now_ms) {
     int64_t pass_ms = s->look_again_ms;
-    if (s->has_news || s->has_unmatched || must_write(s, now_ms) || (s->settled && is_alone(s)))
+    if (s->has_news || s->has_unmatched || must_write(s, now_ms) ||
+        (s->settled.first && bb_settled_is_alone(&s->settled, s->memory)))
         pass_ms = now_ms;
-    if (s->settled)
-        pass_ms = least(pass_ms, s->settled_since_ms + BB_SQLITE_WRITE_MS);
+    if (s->settled.first)
+        pass_ms = least(pass_ms, s->settled.since_ms + BB_LEASES_WRITE_MS);
     if (s->due.root)
         pass_ms = least(pass_ms, s->due.root->key);
     return pass_ms < s->not_before_ms ? s->not_before_ms : pass_ms;
@@ -282,7 +265,7 @@ static int64_t sqlite_next_ms(struct bb_store *store, int64_t now_ms) {
 
 static bool sqlite_owes(struct bb_store *store, int64_t now_ms) {
     struct bb_sqlite *s = lock(store);
-    bool owes = s->settled || s->has_news || s->has_unmatched ||
+    bool owes = s->settled.first || s->has_news || s->has_unmatched ||
                 (s->due.root && s->due.root->key <= now_ms);
     unlock(s);
     return owes;
@@ -315,9 +298,9 @@ static size_t sqlite_waiting(struct bb_store *store, struct bb_queue *queue) {
 static struct bb_store_counts sqlite_counts(struct bb_store *store) {
     struct bb_sqlite *s = lock_without_news(store);
     struct bb_store_counts counts = s->memory->vtable->counts(s->memory);
-    counts.claimed -= s->settled_count;
+    counts.claimed -= s->settled.count;
     counts.waiting = (uint64_t)number_from(bb_sqlite_db_bind(&s->db, BB_SQL_COUNT_WAITING, ""), 0) -
-                     counts.claimed - s->ended_count;
+                     counts.claimed - s->settled.ended;
     unlock(s);
     return counts;
 }

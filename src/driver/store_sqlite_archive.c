@@ -138,13 +138,13 @@ static bool show_dead(struct bb_sqlite *s, const bb_dead_filter *filter, bb_dead
 
 /* What has ended and is not written yet belongs to what is asked for. */
 static bool write_first(struct bb_sqlite *s) {
-    if (!s->settled)
+    if (!s->settled.first)
         return true;
     if (!begin(s))
         return false;
     bool ok = end(s, bb_sqlite_settle_all(s));
     if (ok)
-        bb_sqlite_forget_settled(s);
+        bb_sqlite_forget_settled(s, NULL);
     return ok;
 }
 

@@ -134,26 +134,23 @@ static bool execute(sqlite3 *handle, const char *sql) {
     return sqlite3_exec(handle, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
+/* What the statement's one row says; negative: it could not be read. */
+static int read_int(sqlite3 *handle, const char *sql) {
+    sqlite3_stmt *statement = NULL;
+    int number = -1;
+    if (sqlite3_prepare_v2(handle, sql, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        number = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return number;
+}
+
 /* Of the tables that are there; 0: none are, negative: it could not be read. Within a transaction:
  * another process may be making them. */
 static int version_of(sqlite3 *handle) {
-    sqlite3_stmt *statement = NULL;
-    static const char find[] =
-        "SELECT count(*) FROM sqlite_schema WHERE name = 'bb_outbox_version'";
-    static const char read[] = "SELECT version FROM bb_outbox_version";
-    int version = -1;
-    if (sqlite3_prepare_v2(handle, find, -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW)
-        version = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    if (version <= 0)
-        return version;
-    version = -1;
-    if (sqlite3_prepare_v2(handle, read, -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW)
-        version = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    return version;
+    int found =
+        read_int(handle, "SELECT count(*) FROM sqlite_schema WHERE name = 'bb_outbox_version'");
+    return found > 0 ? read_int(handle, "SELECT version FROM bb_outbox_version") : found;
 }
 
 int bb_sqlite_db_install(sqlite3 *handle, bb_error *error) {

@@ -24,17 +24,17 @@ static struct bb_parcel *parse_event(struct bb_sqlite *s, const char *json, bool
 
 struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
                                    int64_t event, const char *json, bool *is_bad) {
-    for (size_t i = leased ? leased->count : 0; i-- > 0;)
-        if (leased->rows[i].claim.event == event)
-            return bb_parcel_retain(leased->rows[i].parcel);
+    for (size_t i = leased ? leased->leases.count : 0; i-- > 0;)
+        if (leased->leases.rows[i].claim.event == event)
+            return bb_parcel_retain(leased->leases.rows[i].parcel);
     return parse_event(s, json, is_bad);
 }
 
 void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_delivery *row,
                           int64_t due_ms) {
-    leased->due_ms[leased->count] = due_ms;
-    leased->rows[leased->count] = *row;
-    leased->rows[leased->count++].claim.lease = leased->lease;
+    leased->leases.due_ms[leased->leases.count] = due_ms;
+    leased->leases.rows[leased->leases.count] = *row;
+    leased->leases.rows[leased->leases.count++].claim.lease = leased->leases.lease;
 }
 
 /* ---- new events ---- */
@@ -98,7 +98,7 @@ static bool is_held(struct bb_sqlite *s, int64_t webhook, int64_t order_key, boo
 static bool is_next(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
                     const struct bb_sqlite_queue *q, const struct fresh *event) {
     return q && !q->is_stale && q->due_ms == INT64_MAX && q->not_before_ms <= s->now_ms &&
-           event->due_ms <= bb_sqlite_later(s->now_ms, s->host.wall_offset_ms) &&
+           event->due_ms <= bb_leases_later(s->now_ms, s->host.wall_offset_ms) &&
            bb_sqlite_room(s, leased, q) > 0;
 }
 
@@ -107,7 +107,7 @@ static bool deliver_leased(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
                            struct bb_sqlite_queue *q, const struct fresh *event, int64_t order_key,
                            struct bb_parcel *parcel) {
     bool ok = bb_sqlite_db_run(&s->db, BB_SQL_DELIVER_LEASED, "iiiiiii", q->number, event->number,
-                               event->enqueued_ms, event->due_ms, order_key, leased->lease,
+                               event->enqueued_ms, event->due_ms, order_key, leased->leases.lease,
                                s->config.lease_ms);
     const struct bb_delivery delivery = {
         .parcel = parcel,
@@ -173,12 +173,12 @@ static struct fresh read_fresh(struct bb_sqlite *s, sqlite3_stmt *row) {
 }
 
 /* Up to one that is not matched yet, so that none is overtaken. */
-static bool read_new(struct bb_sqlite *s, struct fresh events[BB_SQLITE_BATCH], size_t *count) {
+static bool read_new(struct bb_sqlite *s, struct fresh events[BB_LEASES_BATCH], size_t *count) {
     bool failed = false;
-    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_NEW_EVENTS, "i", (int64_t)BB_SQLITE_BATCH);
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_NEW_EVENTS, "i", (int64_t)BB_LEASES_BATCH);
     *count = 0;
     s->has_unmatched = false;
-    while (!s->has_unmatched && *count < BB_SQLITE_BATCH && bb_sqlite_db_step(row, &failed)) {
+    while (!s->has_unmatched && *count < BB_LEASES_BATCH && bb_sqlite_db_step(row, &failed)) {
         if (sqlite3_column_type(row, 1) == SQLITE_NULL)
             s->has_unmatched = true;
         else
@@ -190,7 +190,7 @@ static bool read_new(struct bb_sqlite *s, struct fresh events[BB_SQLITE_BATCH], 
 
 /* With a whole batch there may be more. */
 bool bb_sqlite_fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
-    struct fresh events[BB_SQLITE_BATCH];
+    struct fresh events[BB_LEASES_BATCH];
     size_t count = 0;
     bool ok = read_new(s, events, &count);
     for (size_t i = 0; ok && i < count; i++)
@@ -198,6 +198,6 @@ bool bb_sqlite_fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     if (ok && count > 0)
         ok = bb_sqlite_db_run(&s->db, BB_SQL_FANNED_OUT, "i", events[count - 1].number);
     leased->has_looked = true;
-    leased->has_more = count == BB_SQLITE_BATCH;
+    leased->has_more = count == BB_LEASES_BATCH;
     return ok;
 }

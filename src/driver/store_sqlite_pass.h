@@ -4,18 +4,9 @@
 
 #include "driver/store_sqlite_work.h"
 
-/* Times do not overflow: the end of time stays the end of time. */
-static inline int64_t bb_sqlite_later(int64_t time_ms, int64_t by_ms) {
-    return by_ms > 0 && time_ms > INT64_MAX - by_ms ? INT64_MAX : time_ms + by_ms;
-}
-
 /* What one transaction leases. */
 struct bb_sqlite_leased {
-    struct bb_delivery rows[BB_SQLITE_BATCH];
-    int64_t due_ms[BB_SQLITE_BATCH];
-    size_t count;
-    int64_t lease;
-    int64_t until_ms;
+    struct bb_leases leases;
     bool has_looked, has_more; /* for, and new events */
     int64_t bad;               /* the row of an event that cannot be read; 0: none was met */
 };

@@ -4,10 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "driver/store_sqlite_pass.h"
-
-enum { MOST_JSON = 64 * 1024 * 1024 };
+#include "event/event_json.h"
 
 static struct bb_sqlite *lock(struct bb_store *store) {
     struct bb_sqlite *s = (struct bb_sqlite *)store;
@@ -25,8 +23,7 @@ static void unlock(struct bb_sqlite *s) {
  * each. */
 struct bb_sqlite_putting {
     struct bb_arena arena;
-    struct bb_buf webhooks;
-    char *json;
+    struct bb_buf json, webhooks;
     int64_t enqueued_ms, due_ms;
     const char *key;
 
@@ -35,21 +32,6 @@ struct bb_sqlite_putting {
     bool is_done;
     struct bb_sqlite_putting *next; /* ... which this is a list of */
 };
-
-static char *print_event(struct bb_arena *arena, const bb_event *event) {
-    size_t size = 2048, length = 0;
-    char *out = bb_arena_reserve(arena, size);
-    int code = out ? bb_event_print(event, out, size, &length, NULL) : BB_ERR_NO_MEMORY;
-    if (code == BB_ERR_TOO_LARGE) {
-        size = length + 1;
-        out = bb_arena_reserve(arena, size);
-        code = out ? bb_event_print(event, out, size, &length, NULL) : BB_ERR_NO_MEMORY;
-    }
-    if (code)
-        return NULL;
-    bb_arena_commit(arena, length + 1);
-    return out;
-}
 
 static bool print_webhooks(struct bb_buf *out, const struct bb_put *puts, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -66,7 +48,7 @@ static bool print_webhooks(struct bb_buf *out, const struct bb_put *puts, size_t
 
 static int insert(sqlite3 *handle, sqlite3_stmt *statement, const struct bb_sqlite_putting *put,
                   bb_error *error) {
-    sqlite3_bind_text(statement, 1, put->json, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 1, bb_buf_data(&put->json), -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, bb_buf_data(&put->webhooks), -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 3, put->key, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 4, put->enqueued_ms);
@@ -166,8 +148,8 @@ static int put_on_own(struct bb_sqlite *s, struct bb_sqlite_putting *put, bb_err
 static int write(struct bb_sqlite *s, const struct bb_put_place *place,
                  struct bb_sqlite_putting *put, const bb_event *event, const struct bb_put *puts,
                  size_t count, bb_error *error) {
-    put->json = print_event(&put->arena, event);
-    if (!put->json || !print_webhooks(&put->webhooks, puts, count))
+    if (!bb_event_json(event, &put->arena, &put->json) ||
+        !print_webhooks(&put->webhooks, puts, count))
         return bb_fail_memory(error);
     const struct bb_sqlite_connection *host = place ? place->connection : NULL;
     if (host)
@@ -185,9 +167,11 @@ int bb_sqlite_put(struct bb_store *store, const struct bb_put_place *place,
     if (count == 0)
         return BB_OK;
     bb_arena_init(&put.arena, &s->config.mem);
-    bb_buf_init(&put.webhooks, &s->config.mem, MOST_JSON);
+    bb_buf_init(&put.json, &s->config.mem, BB_EVENT_JSON_MAX);
+    bb_buf_init(&put.webhooks, &s->config.mem, BB_EVENT_JSON_MAX);
     int code = write(s, place, &put, parcel->event, puts, count, error);
     bb_buf_free(&put.webhooks);
+    bb_buf_free(&put.json);
     bb_arena_free(&put.arena);
     return code;
 }
@@ -222,10 +206,10 @@ struct bb_parcel *bb_sqlite_unmatched(struct bb_store *store, int64_t *number) {
 
 static int write_match(struct bb_sqlite *s, int64_t number, struct bb_sqlite_putting *put,
                        const struct bb_parcel *parcel, const struct bb_put *puts, size_t count) {
-    put->json = print_event(&put->arena, parcel->event);
-    if (!put->json || !print_webhooks(&put->webhooks, puts, count))
+    if (!bb_event_json(parcel->event, &put->arena, &put->json) ||
+        !print_webhooks(&put->webhooks, puts, count))
         return BB_ERR_NO_MEMORY;
-    return bb_sqlite_db_run(&s->db, BB_SQL_MATCH, "itt", number, put->json,
+    return bb_sqlite_db_run(&s->db, BB_SQL_MATCH, "itt", number, bb_buf_data(&put->json),
                             bb_buf_data(&put->webhooks))
                ? BB_OK
                : BB_ERR_OUTBOX;
@@ -236,10 +220,12 @@ int bb_sqlite_match(struct bb_store *store, int64_t number, const struct bb_parc
     struct bb_sqlite *s = lock(store);
     struct bb_sqlite_putting put = {.key = NULL};
     bb_arena_init(&put.arena, &s->config.mem);
-    bb_buf_init(&put.webhooks, &s->config.mem, MOST_JSON);
+    bb_buf_init(&put.json, &s->config.mem, BB_EVENT_JSON_MAX);
+    bb_buf_init(&put.webhooks, &s->config.mem, BB_EVENT_JSON_MAX);
     int code = write_match(s, number, &put, parcel, puts, count);
     s->has_news |= code == BB_OK;
     bb_buf_free(&put.webhooks);
+    bb_buf_free(&put.json);
     bb_arena_free(&put.arena);
     unlock(s);
     return code;

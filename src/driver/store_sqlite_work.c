@@ -110,48 +110,25 @@ static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
     if (claim->how == BB_SETTLED_RELEASE)
         return bb_sqlite_db_run(&s->db, BB_SQL_RELEASE, "ii", claim->number, claim->lease);
     return bb_sqlite_db_run(&s->db, BB_SQL_RETRY, "iiiiii", claim->number, claim->lease,
-                            bb_sqlite_later(claim->due_ms, s->host.wall_offset_ms),
+                            bb_leases_later(claim->due_ms, s->host.wall_offset_ms),
                             (int64_t)history->attempts, (int64_t)history->steps,
                             (int64_t)history->unknowns);
 }
 
 bool bb_sqlite_settle_all(struct bb_sqlite *s) {
-    for (const struct bb_delivery *d = s->settled; d; d = d->claim.next)
+    for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next)
         if (!settle(s, d))
             return false;
     return true;
 }
 
-void bb_sqlite_note_settled(struct bb_sqlite *s, struct bb_delivery *delivery,
-                            enum bb_settlement how, int64_t due_ms) {
-    if (!s->settled)
-        s->settled_since_ms = s->now_ms;
-    delivery->claim.how = how;
-    delivery->claim.due_ms = due_ms;
-    delivery->claim.next = s->settled;
-    s->settled = delivery;
-    s->settled_count++;
-    s->ended_count += how == BB_SETTLED;
-    s->is_urgent |= (how == BB_SETTLED && delivery->claim.order_key) ||
-                    (how == BB_SETTLED_RETRY && due_ms <= s->now_ms);
-}
-
 void bb_sqlite_release_waiting(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
-    struct bb_delivery *row;
-    while ((row = s->memory->vtable->claim_older(s->memory, q->queue, INT64_MAX)))
-        bb_sqlite_note_settled(s, row, BB_SETTLED_RELEASE, 0);
+    bb_settled_release(&s->settled, s->memory, q->queue, s->now_ms);
     q->is_full = false;
 }
 
-void bb_sqlite_forget_settled(struct bb_sqlite *s) {
-    while (s->settled) {
-        struct bb_delivery *delivery = s->settled;
-        s->settled = delivery->claim.next;
-        bb_mem_free(&s->config.mem, delivery->claim.note);
-        s->memory->vtable->settle(s->memory, delivery, BB_SETTLED, 0, NULL);
-    }
-    s->settled_count = s->ended_count = 0;
-    s->is_urgent = false;
+void bb_sqlite_forget_settled(struct bb_sqlite *s, const struct bb_sqlite_queue *q) {
+    bb_settled_forget(&s->settled, s->memory, &s->config.mem, q ? q->queue : NULL);
 }
 
 /* ---- what is due ---- */
@@ -178,20 +155,20 @@ static void read_row(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
 static bool bury_bad(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     int64_t number = leased->bad;
     leased->bad = 0;
-    return bb_sqlite_db_run(&s->db, BB_SQL_LEASE, "iii", number, leased->lease,
+    return bb_sqlite_db_run(&s->db, BB_SQL_LEASE, "iii", number, leased->leases.lease,
                             s->config.lease_ms) &&
-           bb_sqlite_db_run(&s->db, BB_SQL_DIE, "iiiit", number, leased->lease, (int64_t)0,
+           bb_sqlite_db_run(&s->db, BB_SQL_DIE, "iiiit", number, leased->leases.lease, (int64_t)0,
                             (int64_t)BB_DEAD, "its event cannot be read") &&
-           bb_sqlite_db_run(&s->db, BB_SQL_END, "ii", number, leased->lease);
+           bb_sqlite_db_run(&s->db, BB_SQL_END, "ii", number, leased->leases.lease);
 }
 
 /* First all are read, because a lease takes a row out of the index that is read. */
 static bool lease_from(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
                        struct bb_sqlite_queue *q, enum bb_sql which, int64_t time_ms, size_t most) {
     bool failed = false;
-    size_t first = leased->count;
+    size_t first = leased->leases.count;
     sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, which, "iii", q->number, time_ms, (int64_t)most);
-    while (!failed && leased->count - first < most && bb_sqlite_db_step(row, &failed)) {
+    while (!failed && leased->leases.count - first < most && bb_sqlite_db_step(row, &failed)) {
         bool is_bad = false;
         struct bb_parcel *parcel =
             bb_sqlite_parcel(s, leased, sqlite3_column_int64(row, 1),
@@ -204,9 +181,9 @@ static bool lease_from(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
             failed = true;
     }
     sqlite3_reset(row);
-    for (size_t i = first; !failed && i < leased->count; i++)
-        failed = !bb_sqlite_db_run(&s->db, BB_SQL_LEASE, "iii", leased->rows[i].claim.number,
-                                   leased->lease, s->config.lease_ms);
+    for (size_t i = first; !failed && i < leased->leases.count; i++)
+        failed = !bb_sqlite_db_run(&s->db, BB_SQL_LEASE, "iii", leased->leases.rows[i].claim.number,
+                                   leased->leases.lease, s->config.lease_ms);
     return !failed && (!leased->bad || bury_bad(s, leased));
 }
 
@@ -216,20 +193,20 @@ size_t bb_sqlite_room(const struct bb_sqlite *s, const struct bb_sqlite_leased *
     enum { LEAST = 8 };
     size_t share = BB_SQLITE_MOST_LEASED / (s->queue_count ? s->queue_count : 1);
     size_t has = s->memory->vtable->waiting(s->memory, q->queue);
-    for (size_t i = 0; leased && i < leased->count; i++)
-        has += leased->rows[i].queue == q->queue;
+    for (size_t i = 0; leased && i < leased->leases.count; i++)
+        has += leased->leases.rows[i].queue == q->queue;
     share = share < LEAST ? LEAST : share;
     size_t room = has < share ? share - has : 0;
-    size_t left = BB_SQLITE_BATCH - (leased ? leased->count : 0);
+    size_t left = BB_LEASES_BATCH - (leased ? leased->leases.count : 0);
     return room < left ? room : left;
 }
 
 static bool lease_due(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
-    while (s->due.root && s->due.root->key <= s->now_ms && leased->count < BB_SQLITE_BATCH) {
+    while (s->due.root && s->due.root->key <= s->now_ms && leased->leases.count < BB_LEASES_BATCH) {
         struct bb_sqlite_queue *q = of_node(s->due.root);
         size_t room = bb_sqlite_room(s, leased, q);
         if (room > 0 && !lease_from(s, leased, q, BB_SQL_DUE,
-                                    bb_sqlite_later(s->now_ms, s->host.wall_offset_ms), room))
+                                    bb_leases_later(s->now_ms, s->host.wall_offset_ms), room))
             return false;
         q->is_full = room == 0; /* until some of it is claimed */
         q->due_ms = INT64_MAX;  /* not again in this pass */
@@ -237,21 +214,6 @@ static bool lease_due(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
         bb_sqlite_time(s, q);
     }
     return true;
-}
-
-/* After the commit, when nobody else can have them. */
-static void keep_leased(struct bb_sqlite *s, const struct bb_sqlite_leased *leased) {
-    for (size_t i = 0; i < leased->count; i++) {
-        struct bb_delivery row = leased->rows[i];
-        row.claim.leased_until_ms = leased->until_ms;
-        /* without memory its lease runs out */
-        bb_store_memory_add(s->memory, row.queue, &row, leased->due_ms[i]);
-    }
-}
-
-static void release_parcels(const struct bb_sqlite_leased *leased) {
-    for (size_t i = 0; i < leased->count; i++)
-        bb_parcel_release(leased->rows[i].parcel);
 }
 
 /* ---- others ---- */
@@ -280,7 +242,7 @@ static bool renew_leases(struct bb_sqlite *s, int64_t until_ms) {
         return true;
     bb_store_memory_each(s->memory, renew, &renewal);
     if (!renewal.failed)
-        s->renew_ms = bb_sqlite_later(s->now_ms, s->config.lease_ms / 3);
+        s->renew_ms = bb_leases_later(s->now_ms, s->config.lease_ms / 3);
     return !renewal.failed;
 }
 
@@ -308,7 +270,7 @@ static bool look_around(struct bb_sqlite *s) {
     s->wait_ms = is_changed                    ? SHORTEST_MS
                  : 2 * s->wait_ms < LONGEST_MS ? 2 * s->wait_ms
                                                : LONGEST_MS;
-    s->look_again_ms = bb_sqlite_later(s->now_ms, s->wait_ms);
+    s->look_again_ms = bb_leases_later(s->now_ms, s->wait_ms);
     return !failed;
 }
 
@@ -339,7 +301,7 @@ static bool give_up(struct bb_sqlite *s) {
     s->again_ms = s->again_ms == 0               ? FIRST_MS
                   : 2 * s->again_ms < LONGEST_MS ? 2 * s->again_ms
                                                  : LONGEST_MS;
-    s->not_before_ms = bb_sqlite_later(s->now_ms, s->again_ms);
+    s->not_before_ms = bb_leases_later(s->now_ms, s->again_ms);
     return false;
 }
 
@@ -347,12 +309,12 @@ static bool give_up(struct bb_sqlite *s) {
 static bool transact(struct bb_sqlite *s,
                      bool (*work)(struct bb_sqlite *s, struct bb_sqlite_leased *leased)) {
     struct bb_sqlite_leased leased; /* not all of it is set: it is large */
-    leased.count = 0;
+    leased.leases.count = 0;
     leased.bad = 0;
     leased.has_looked = leased.has_more = false;
-    leased.until_ms = bb_sqlite_later(s->now_ms, s->config.lease_ms);
-    sqlite3_randomness(sizeof leased.lease, &leased.lease);
-    leased.lease = (leased.lease & INT64_MAX) | 1; /* never 0, which is nobody's */
+    leased.leases.until_ms = bb_leases_later(s->now_ms, s->config.lease_ms);
+    sqlite3_randomness(sizeof leased.leases.lease, &leased.leases.lease);
+    leased.leases.lease = (leased.leases.lease & INT64_MAX) | 1; /* never 0, which is nobody's */
     bool ok = bb_sqlite_db_run(&s->db, BB_SQL_BEGIN, "") && work(s, &leased) &&
               bb_sqlite_db_run(&s->db, BB_SQL_COMMIT, "");
     bb_arena_reset(&s->scratch);
@@ -360,10 +322,10 @@ static bool transact(struct bb_sqlite *s,
         s->again_ms = s->failing_since_ms = 0;
         if (leased.has_looked)
             s->has_news = leased.has_more;
-        bb_sqlite_forget_settled(s);
-        keep_leased(s, &leased);
+        bb_sqlite_forget_settled(s, NULL);
+        bb_leases_keep(&leased.leases, s->memory);
     }
-    release_parcels(&leased);
+    bb_leases_release(&leased.leases);
     return ok || give_up(s);
 }
 
@@ -374,7 +336,7 @@ bool bb_sqlite_is_filled(const struct bb_sqlite *s) {
 
 static bool work(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     return number_queues(s) && bb_sqlite_settle_all(s) && look_around(s) &&
-           renew_leases(s, leased->until_ms) &&
+           renew_leases(s, leased->leases.until_ms) &&
            (!s->has_news || bb_sqlite_is_filled(s) || bb_sqlite_fan_out(s, leased)) &&
            refresh_stale(s) && lease_due(s, leased) && refresh_stale(s);
 }
@@ -387,7 +349,7 @@ bool bb_sqlite_pass(struct bb_sqlite *s, int64_t now_ms) {
 static bool older(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     enum { SOME = 32 };
     struct bb_sqlite_queue *q = s->asked;
-    int64_t before_ms = bb_sqlite_later(s->asked_ms, s->host.wall_offset_ms);
+    int64_t before_ms = bb_leases_later(s->asked_ms, s->host.wall_offset_ms);
     q->is_stale = true;
     return bb_sqlite_settle_all(s) && lease_from(s, leased, q, BB_SQL_OLDER, before_ms, SOME) &&
            refresh_stale(s);

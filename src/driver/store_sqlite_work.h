@@ -8,13 +8,12 @@
 #include <pthread.h>
 
 #include "base/heap.h"
+#include "driver/store_leases.h"
 #include "driver/store_sqlite.h"
 #include "driver/store_sqlite_db.h"
 
 enum {
     BB_SQLITE_MOST_LEASED = 1024, /* about, waiting in memory: of use to nobody else */
-    BB_SQLITE_BATCH = 256,        /* rows that are leased, or settled, in one transaction */
-    BB_SQLITE_WRITE_MS = 20 /* after which what was settled is written, be it ever so little */
 };
 
 /* The rows of one webhook that are not in memory. */
@@ -51,12 +50,8 @@ struct bb_sqlite {
     size_t queue_count;
     struct bb_sqlite_queue **by_number; /* the same, by the webhook's number */
     size_t numbers;
-    struct bb_heap due;          /* of the queues that have something to lease */
-    struct bb_delivery *settled; /* not written yet, the last one first */
-    size_t settled_count;
-    bool is_urgent;     /* another delivery may be due as soon as they are written */
-    size_t ended_count; /* of these: not to be retried or released */
-    int64_t settled_since_ms;
+    struct bb_heap due; /* of the queues that have something to lease */
+    struct bb_settled settled;
     bool has_unmatched;    /* an event that was written by SQL waits to be matched */
     bool has_news;         /* events were put, or may have been */
     int64_t data_version;  /* changes when another connection has written */
@@ -72,16 +67,13 @@ struct bb_sqlite {
     int64_t asked_ms;
 };
 
-/* Notes how a claim ended; it is written by a later pass. Cannot fail. */
-void bb_sqlite_note_settled(struct bb_sqlite *s, struct bb_delivery *delivery,
-                            enum bb_settlement how, int64_t due_ms);
-
 /* What is leased of a queue, and was not claimed, is given back. */
 void bb_sqlite_release_waiting(struct bb_sqlite *s, struct bb_sqlite_queue *q);
 
-/* Writes them now, and nothing else; forgets them, written or not. */
+/* Writes what was settled now, and nothing else; forgets it, of one queue or (NULL) of all, written
+ * or not. */
 bool bb_sqlite_write_settled(struct bb_sqlite *s);
-void bb_sqlite_forget_settled(struct bb_sqlite *s);
+void bb_sqlite_forget_settled(struct bb_sqlite *s, const struct bb_sqlite_queue *q);
 
 /* The webhook's number, which it gets when it has none; -1: it could not be read or written. */
 int64_t bb_sqlite_number_of(struct bb_sqlite *s, const char *webhook_id);

@@ -86,6 +86,15 @@ int64_t outbox_count(const char *table) {
     return number;
 }
 
+void outbox_add_hook_at(background *b, server *receiver) {
+    bb_webhook hook = BB_WEBHOOK_INIT;
+    hook.id = hook.name = "hook";
+    hook.type = BB_CUSTOM;
+    hook.url = server_url(receiver, "/hook");
+    hook.activities = BB_ACTIVITY_ALL;
+    background_add(b, &hook);
+}
+
 int outbox_enqueue_on(background *b, sqlite3 *db, const char *id, bb_error *error) {
     bb_issue issue = BB_ISSUE_INIT;
     bb_event event = BB_EVENT_INIT;

@@ -158,12 +158,7 @@ static void a_retry_goes_on_where_it_was(void **state) {
     background_drive_until(b, BB_NOTICE_RETRYING, 1);
     outbox_close_all(b);
     outbox_open_all(b);
-    bb_webhook hook = BB_WEBHOOK_INIT;
-    hook.id = hook.name = "hook";
-    hook.type = BB_CUSTOM;
-    hook.url = server_url(b->receiver, "/hook");
-    hook.activities = BB_ACTIVITY_ALL;
-    background_add(b, &hook);
+    outbox_add_hook_at(b, b->receiver);
     background_drive_until(b, BB_NOTICE_DELIVERED, 1);
     const told *delivered = background_told(b, BB_NOTICE_DELIVERED, 0);
     assert_int_equal(delivered->attempt, 2);

@@ -29,12 +29,7 @@ static void two_share_the_work(void **state) {
     bb_outbox *other = outbox_open();
     two->options.outbox = other;
     background_open(two);
-    bb_webhook hook = BB_WEBHOOK_INIT;
-    hook.id = hook.name = "hook";
-    hook.type = BB_CUSTOM;
-    hook.url = server_url(one->receiver, "/hook");
-    hook.activities = BB_ACTIVITY_ALL;
-    background_add(two, &hook);
+    outbox_add_hook_at(two, one->receiver);
     assert_int_equal(bb_dispatcher_start(one->dispatcher, NULL), BB_OK);
     assert_int_equal(bb_dispatcher_start(two->dispatcher, NULL), BB_OK);
     while (server_requests(one->receiver) < EVENTS)
@@ -134,12 +129,7 @@ static void a_result_after_the_lease_is_refused(void **state) {
     bb_outbox *other = outbox_open();
     quick->options.outbox = other;
     background_open(quick);
-    bb_webhook hook = BB_WEBHOOK_INIT;
-    hook.id = hook.name = "hook";
-    hook.type = BB_CUSTOM;
-    hook.url = server_url(slow->receiver, "/hook");
-    hook.activities = BB_ACTIVITY_ALL;
-    background_add(quick, &hook);
+    outbox_add_hook_at(quick, slow->receiver);
     assert_int_equal(bb_dispatcher_start(quick->dispatcher, NULL), BB_OK);
     background_wait_until(quick, BB_NOTICE_DELIVERED, 1);
     background_flush(quick);

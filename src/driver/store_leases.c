@@ -1,0 +1,91 @@
+#include "driver/store_leases.h"
+
+#include "driver/store_memory.h"
+
+/* ---- claims that have ended ---- */
+
+void bb_settled_add(struct bb_settled *settled, struct bb_delivery *delivery,
+                    enum bb_settlement how, int64_t due_ms, int64_t now_ms) {
+    if (!settled->first)
+        settled->since_ms = now_ms;
+    delivery->claim.how = how;
+    delivery->claim.due_ms = due_ms;
+    delivery->claim.next = settled->first;
+    settled->first = delivery;
+    settled->count++;
+    settled->ended += how == BB_SETTLED;
+    settled->is_urgent |= (how == BB_SETTLED && delivery->claim.order_key) ||
+                          (how == BB_SETTLED_RETRY && due_ms <= now_ms);
+}
+
+void bb_settled_release(struct bb_settled *settled, struct bb_store *memory, struct bb_queue *queue,
+                        int64_t now_ms) {
+    struct bb_delivery *row;
+    while ((row = memory->vtable->claim_older(memory, queue, INT64_MAX)))
+        bb_settled_add(settled, row, BB_SETTLED_RELEASE, 0, now_ms);
+}
+
+void bb_settled_forget(struct bb_settled *settled, struct bb_store *memory, const bb_allocator *mem,
+                       const struct bb_queue *queue) {
+    struct bb_delivery **at = &settled->first;
+    while (*at) {
+        struct bb_delivery *delivery = *at;
+        if (queue && delivery->queue != queue) {
+            at = &delivery->claim.next;
+            continue;
+        }
+        *at = delivery->claim.next;
+        settled->count--;
+        settled->ended -= delivery->claim.how == BB_SETTLED;
+        bb_mem_free(mem, delivery->claim.note);
+        memory->vtable->settle(memory, delivery, BB_SETTLED, 0, NULL);
+    }
+    if (!settled->first)
+        settled->is_urgent = false;
+}
+
+bool bb_settled_is_due(const struct bb_settled *settled, int64_t now_ms) {
+    return settled->is_urgent || settled->count >= BB_LEASES_BATCH ||
+           (settled->first && now_ms - settled->since_ms >= BB_LEASES_WRITE_MS);
+}
+
+bool bb_settled_may_bring(const struct bb_settled *settled) {
+    return settled->is_urgent || settled->count > settled->ended;
+}
+
+bool bb_settled_is_alone(const struct bb_settled *settled, struct bb_store *memory) {
+    return memory->vtable->counts(memory).claimed == settled->count;
+}
+
+int64_t bb_settled_oldest_ms(const struct bb_settled *settled, const struct bb_queue *queue) {
+    int64_t oldest = INT64_MAX;
+    for (const struct bb_delivery *d = settled->first; d; d = d->claim.next)
+        if (d->queue == queue && d->claim.how != BB_SETTLED && d->history.enqueued_ms < oldest)
+            oldest = d->history.enqueued_ms;
+    return oldest;
+}
+
+/* ---- rows that are leased ---- */
+
+void bb_leases_keep(const struct bb_leases *leases, struct bb_store *memory) {
+    for (size_t i = 0; i < leases->count; i++) {
+        struct bb_delivery row = leases->rows[i];
+        row.claim.leased_until_ms = leases->until_ms;
+        /* without memory its lease runs out */
+        bb_store_memory_add(memory, row.queue, &row, leases->due_ms[i]);
+    }
+}
+
+void bb_leases_release(const struct bb_leases *leases) {
+    for (size_t i = 0; i < leases->count; i++)
+        bb_parcel_release(leases->rows[i].parcel);
+}
+
+struct bb_delivery *bb_leases_claim(struct bb_store *memory, struct bb_queue *queue,
+                                    int64_t now_ms) {
+    struct bb_delivery *claimed;
+    while ((claimed = memory->vtable->claim(memory, queue, now_ms)) &&
+           now_ms >= claimed->claim.leased_until_ms)
+        memory->vtable->settle(memory, claimed, BB_SETTLED, 0, NULL);
+    return claimed;
+}

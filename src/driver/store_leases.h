@@ -1,0 +1,72 @@
+/* What stores have in common that lease rows of a database: how claims end before that is written,
+ * and how what was leased gets into memory. */
+#ifndef BB_DRIVER_STORE_LEASES_H
+#define BB_DRIVER_STORE_LEASES_H
+
+#include "delivery/store.h"
+
+enum {
+    BB_LEASES_BATCH = 256,  /* rows that are leased, or settled, in one transaction */
+    BB_LEASES_WRITE_MS = 20 /* after which what was settled is written, be it ever so little */
+};
+
+/* Times do not overflow: the end of time stays the end of time. */
+static inline int64_t bb_leases_later(int64_t time_ms, int64_t by_ms) {
+    return by_ms > 0 && time_ms > INT64_MAX - by_ms ? INT64_MAX : time_ms + by_ms;
+}
+
+/* ---- claims that have ended */
+
+struct bb_settled {
+    struct bb_delivery *first; /* not written yet, the last one first */
+    size_t count;
+    size_t ended; /* of these: not to be retried or released */
+    int64_t since_ms;
+    bool is_urgent; /* another delivery may be due as soon as they are written */
+};
+
+/* Notes how a claim ended. Cannot fail. */
+void bb_settled_add(struct bb_settled *settled, struct bb_delivery *delivery,
+                    enum bb_settlement how, int64_t due_ms, int64_t now_ms);
+
+/* What is in memory of a queue, and was not claimed, is given back. */
+void bb_settled_release(struct bb_settled *settled, struct bb_store *memory, struct bb_queue *queue,
+                        int64_t now_ms);
+
+/* Forgets them, of one queue or (NULL) of all, written or not; `mem` has their notes. */
+void bb_settled_forget(struct bb_settled *settled, struct bb_store *memory, const bb_allocator *mem,
+                       const struct bb_queue *queue);
+
+/* They are many, have waited long enough, or others wait for them. */
+bool bb_settled_is_due(const struct bb_settled *settled, int64_t now_ms);
+
+/* Writing them may give a delivery to claim. */
+bool bb_settled_may_bring(const struct bb_settled *settled);
+
+/* Nothing else is under way that would be settled soon. */
+bool bb_settled_is_alone(const struct bb_settled *settled, struct bb_store *memory);
+
+/* When the oldest of the queue that will wait again was enqueued; INT64_MAX: there is none. */
+int64_t bb_settled_oldest_ms(const struct bb_settled *settled, const struct bb_queue *queue);
+
+/* ---- rows that are leased */
+
+/* Of one transaction; each has a reference to its parcel. */
+struct bb_leases {
+    struct bb_delivery rows[BB_LEASES_BATCH];
+    int64_t due_ms[BB_LEASES_BATCH];
+    size_t count;
+    int64_t lease;
+    int64_t until_ms;
+};
+
+/* Puts them into memory: after the commit, when nobody else can have them. */
+void bb_leases_keep(const struct bb_leases *leases, struct bb_store *memory);
+void bb_leases_release(const struct bb_leases *leases);
+
+/* Claims from memory. One whose lease may have run out while this process did not run is somebody
+ * else's, and left out. */
+struct bb_delivery *bb_leases_claim(struct bb_store *memory, struct bb_queue *queue,
+                                    int64_t now_ms);
+
+#endif
