@@ -128,31 +128,11 @@ static void copy_plain(struct tamer *t) {
     copy(t, n);
 }
 
-static bb_scan suspicious(bb_scan bytes) {
-    return (bb_scan)((bytes == '\\') | (bytes <= NUMBER_MARK));
-}
-
-/* How much has no escape, no odd byte and no long number: all of it, which is usual, or nothing. */
-static size_t tame_already(const char *text, size_t length) {
-    enum { LONG_NUMBER = 16 };
-    size_t plain = bb_scan_usual(text, length, suspicious), digits = 0;
-    if (plain < length)
-        return 0;
-    for (size_t i = 0; i < length; i++) {
-        digits = text[i] >= '0' && text[i] <= '9' ? digits + 1 : 0;
-        if (digits == LONG_NUMBER)
-            return 0;
-    }
-    return length;
-}
-
 static char *tame(struct bb_arena *scratch, const char *text, size_t length, size_t *tamed) {
     char *out = bb_arena_reserve(scratch, length + length / 4 + 16);
     if (!out)
         return NULL;
-    size_t ready = tame_already(text, length);
-    memcpy(out, text, ready);
-    struct tamer t = {.at = text + ready, .end = text + length, .out = out + ready};
+    struct tamer t = {.at = text, .end = text + length, .out = out};
     for (copy_plain(&t); t.at < t.end; copy_plain(&t))
         tame_one(&t);
     *t.out = '\0';

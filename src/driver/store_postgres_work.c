@@ -17,15 +17,11 @@ struct bb_postgres_queue *bb_postgres_find_queue(const struct bb_postgres *s, in
 
 void bb_postgres_time(struct bb_postgres *s, struct bb_postgres_queue *q) {
     int64_t due_ms = q->due_ms > q->not_before_ms ? q->due_ms : q->not_before_ms;
-    if (q->is_timed) {
+    if (q->is_timed)
         bb_heap_remove(&s->due, &q->node);
-        s->timed--;
-    }
     q->is_timed = due_ms != INT64_MAX;
-    if (q->is_timed) {
+    if (q->is_timed)
         bb_heap_insert(&s->due, &q->node, due_ms, (uint64_t)q->number);
-        s->timed++;
-    }
 }
 
 static struct bb_postgres_queue *of_node(struct bb_heap_node *node) {

@@ -51,7 +51,6 @@ struct bb_postgres {
     struct bb_postgres_queue **by_number; /* the same, by the webhook's number */
     size_t numbers;
     struct bb_heap due; /* of the queues that have something to lease */
-    size_t timed;       /* queues in it */
     struct bb_settled settled;
     bool has_news;           /* events were put, or may have been */
     bool has_expired;        /* leases, which are to be freed */
