@@ -136,7 +136,11 @@ static void json_has_one_line_a_letter(void **state) {
     let_die(fixture);
     assert_int_equal(RUN("--json", "list"), 0);
     assert_int_equal(line_count(fixture->result.out), 2);
-    cJSON *letter = notify_json_line(fixture, 1);
+    cJSON *letter = notify_json_line(fixture, 0); /* the one that died first */
+    if (strcmp(text_of(letter, "webhook_id"), "dev") != 0) {
+        cJSON_Delete(letter);
+        letter = notify_json_line(fixture, 1);
+    }
     assert_string_equal(names_of(letter, names, sizeof names),
                         "number,enqueued,died,webhook_id,activity_type,event_id,attempts,verdict,"
                         "reason,event");
