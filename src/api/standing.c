@@ -45,12 +45,18 @@ static struct bb_standing *find_or_make(struct bb_dispatcher *d, struct bb_hook 
     return hook->standing || hook->is_gone ? hook->standing : make(d, hook);
 }
 
+static void open_queue(struct bb_dispatcher *d, struct bb_lane *lane, const char *webhook_id) {
+    lane->queue = d->store->vtable->open(d->store, webhook_id, lane);
+    if (lane->queue)
+        lane->queue->flow = &lane->flow;
+}
+
 struct bb_standing *bb_standing_with_queue(struct bb_dispatcher *d, struct bb_hook *hook) {
     struct bb_standing *standing = find_or_make(d, hook);
     if (!standing || standing->lane.is_removed || !standing->hook)
         return NULL;
     if (!standing->lane.queue)
-        standing->lane.queue = d->store->vtable->open(d->store, hook->webhook.id, &standing->lane);
+        open_queue(d, &standing->lane, hook->webhook.id);
     return standing->lane.queue ? standing : NULL;
 }
 
@@ -213,7 +219,7 @@ static const char *reason_of(const struct bb_dispatcher *d, const struct bb_hook
                    (!standing || type->until_ms > standing->lane.flow.paused_until_ms);
     if (is_type && !(standing && standing->lane.flow.is_disabled))
         return type->reason;
-    return standing && standing->reason ? standing->reason : "";
+    return standing && standing->reason ? standing->reason : "another process was told so";
 }
 
 /* A webhook of which nothing is known obeys its type's pauses all the same. */

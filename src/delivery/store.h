@@ -13,6 +13,7 @@
 #ifndef BB_DELIVERY_STORE_H
 #define BB_DELIVERY_STORE_H
 
+#include "delivery/flow.h"
 #include "delivery/retry.h"
 #include "event/parcel.h"
 
@@ -20,6 +21,9 @@
 struct bb_queue {
     void *owner;
     void *kept;
+    struct bb_flow *flow; /* set by the caller once it is opened, or NULL. A store on which other
+                             processes work as well heeds its rates, tells them its pauses and it
+                             theirs: in the calls that are made by one at a time */
 };
 
 enum bb_settlement { BB_SETTLED = 1, BB_SETTLED_RETRY, BB_SETTLED_RELEASE };

@@ -49,6 +49,13 @@ bool bb_window_change(struct bb_window *window, const bb_allocator *mem,
     return true;
 }
 
+struct bb_window bb_window_of(const struct bb_rate rates[BB_RATES], int64_t *ends, uint32_t count,
+                              uint32_t open) {
+    struct bb_window window = {.ends = ends, .size = count, .filled = count, .open = open};
+    memcpy(window.rates, rates, sizeof window.rates);
+    return window;
+}
+
 void bb_window_free(struct bb_window *window, const bb_allocator *mem) {
     if (window->ends)
         bb_mem_free(mem, window->ends);

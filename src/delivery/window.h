@@ -36,6 +36,11 @@ void bb_window_begin(struct bb_window *window);
 /* `is_sent` false: no byte left this machine, so it does not count. */
 void bb_window_end(struct bb_window *window, bool is_sent, int64_t now_ms);
 
+/* The same limits over messages that are known from elsewhere: `ends`, the earliest first, which it
+ * borrows, and how many are under way. To be asked only. */
+struct bb_window bb_window_of(const struct bb_rate rates[BB_RATES], int64_t *ends, uint32_t count,
+                              uint32_t open);
+
 /* How long the next message must wait; 0: it may begin. INT64_MAX: until one that is under way has
  * ended. */
 int64_t bb_window_wait(const struct bb_window *window, int64_t now_ms);

@@ -194,10 +194,21 @@ static int postgres_put(struct bb_store *store, const struct bb_put_place *place
 
 /* ---- take, claim, settle, give ---- */
 
+static void wake(struct bb_postgres *s, struct bb_postgres_queue *q) {
+    q->not_before_ms = 0;
+    bb_postgres_time(s, q);
+    s->memory->vtable->wake(s->memory, q->queue);
+}
+
 /* Though something in memory can be sent. */
 static bool must_write(const struct bb_postgres *s, int64_t now_ms) {
     return bb_settled_is_due(&s->settled, now_ms) ||
            (s->has_news && now_ms - s->pass_ms >= s->config.gather_ms);
+}
+
+/* Else they are written with what was settled. */
+static bool has_flow_news_alone(const struct bb_postgres *s) {
+    return s->has_flow_news && !s->settled.first;
 }
 
 static bool needs_pass(const struct bb_postgres *s, int64_t now_ms) {
@@ -205,7 +216,16 @@ static bool needs_pass(const struct bb_postgres *s, int64_t now_ms) {
         return false;
     return must_write(s, now_ms) ||
            (s->settled.first && bb_settled_is_alone(&s->settled, s->memory)) || s->has_news ||
-           now_ms >= s->look_again_ms || (s->due.root && s->due.root->key <= now_ms);
+           has_flow_news_alone(s) || now_ms >= s->look_again_ms ||
+           (s->due.root && s->due.root->key <= now_ms);
+}
+
+/* The end of a pause lets it be taken. */
+static void tell_pauses(struct bb_postgres *s) {
+    for (struct bb_postgres_queue *q = s->has_others_pauses ? s->queues : NULL; q; q = q->next)
+        if (bb_postgres_tell_pause(q))
+            wake(s, q);
+    s->has_others_pauses = false;
 }
 
 /* While something in memory can be sent, only what has waited long enough is written. */
@@ -214,9 +234,12 @@ static struct bb_queue *postgres_take(struct bb_store *store, int64_t now_ms) {
     s->now_ms = now_ms;
     if (must_write(s, now_ms) && now_ms >= s->not_before_ms)
         bb_postgres_pass(s, now_ms);
+    tell_pauses(s);
     struct bb_queue *queue = s->memory->vtable->take(s->memory, now_ms);
-    if (!queue && needs_pass(s, now_ms) && bb_postgres_pass(s, now_ms))
+    if (!queue && needs_pass(s, now_ms) && bb_postgres_pass(s, now_ms)) {
+        tell_pauses(s);
         queue = s->memory->vtable->take(s->memory, now_ms);
+    }
     unlock(s);
     return queue;
 }
@@ -236,10 +259,8 @@ static void postgres_give(struct bb_store *store, struct bb_queue *queue, int64_
 
 static void postgres_wake(struct bb_store *store, struct bb_queue *queue) {
     struct bb_postgres *s = lock(store);
-    struct bb_postgres_queue *q = queue->kept;
-    q->not_before_ms = 0;
-    bb_postgres_time(s, q);
-    s->memory->vtable->wake(s->memory, queue);
+    bb_postgres_note_pause(s, queue->kept);
+    wake(s, queue->kept);
     unlock(s);
 }
 
@@ -281,7 +302,7 @@ static bool lease_older(struct bb_postgres *s, struct bb_postgres_queue *q, int6
 static struct bb_postgres *lock_without_news(struct bb_store *store) {
     struct bb_postgres *s = lock(store);
     if (s->has_news && s->now_ms >= s->not_before_ms)
-        bb_postgres_pass(s, s->now_ms);
+        bb_postgres_pass_over(s, s->now_ms);
     return s;
 }
 
@@ -300,7 +321,13 @@ static void postgres_settle(struct bb_store *store, struct bb_delivery *delivery
                             enum bb_settlement how, int64_t due_ms,
                             const struct bb_result *result) {
     struct bb_postgres *s = lock(store);
-    (void)result; /* there are no dead letters yet */
+    struct bb_postgres_queue *q = delivery->queue->kept;
+    if (result && result->duration_ms >= 0)
+        bb_postgres_note_attempt(s, q);
+    if (result && result->outcome->whole_type)
+        bb_postgres_note_pauses(s);
+    else
+        bb_postgres_note_pause(s, q);
     bb_settled_add(&s->settled, delivery, how, due_ms, s->now_ms);
     unlock(s);
 }
@@ -309,7 +336,7 @@ static void postgres_settle(struct bb_store *store, struct bb_delivery *delivery
 
 static int64_t pass_ms(const struct bb_postgres *s, int64_t now_ms) {
     int64_t pass_ms = s->look_again_ms;
-    if (s->has_news || must_write(s, now_ms) ||
+    if (s->has_news || has_flow_news_alone(s) || must_write(s, now_ms) ||
         (s->settled.first && bb_settled_is_alone(&s->settled, s->memory)))
         pass_ms = now_ms;
     if (s->settled.first)
@@ -328,7 +355,9 @@ static int64_t postgres_next_ms(struct bb_store *store, int64_t now_ms) {
 
 static bool postgres_owes(struct bb_store *store, int64_t now_ms) {
     struct bb_postgres *s = lock(store);
-    bool owes = s->settled.first || s->has_news || (s->due.root && s->due.root->key <= now_ms);
+    bool owes = s->settled.first || s->has_news || s->has_flow_news ||
+                (s->due.root && s->due.root->key <= now_ms) ||
+                bb_postgres_waits_for_turn(s, now_ms);
     unlock(s);
     return owes;
 }

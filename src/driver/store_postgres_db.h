@@ -29,6 +29,9 @@ enum bb_pg {
     BB_PG_ADD_WEBHOOKS,
     BB_PG_FIND_WEBHOOKS,
     BB_PG_TIMES,
+    BB_PG_LOCK_TURNS,
+    BB_PG_TURNS,
+    BB_PG_NOTE_FLOWS,
     BB_PG_DUE,
     BB_PG_OLDER,
     BB_PG_RENEW,
@@ -42,7 +45,7 @@ enum bb_pg {
     BB_PG_STATEMENTS
 };
 
-enum { BB_PG_ONCE = 16, BB_PG_TROUBLE = 256 };
+enum { BB_PG_ONCE = 16, BB_PG_TROUBLE = 256, BB_PG_ARRAY_MAX = 64 * 1024 * 1024 };
 
 /* How long an answer is waited for: the driving thread carries everything that is under way. The
  * server gives up a little before. */

@@ -4,78 +4,32 @@
 #include "driver/store_memory.h"
 #include "driver/store_postgres_work.h"
 
-enum { MOST_ARRAY = 64 * 1024 * 1024 };
-
-/* ---- columns ---- */
-
-enum { COLUMNS = 6 };
-
-/* Rows on their way to the server, one array for each of their columns. */
-struct columns {
-    struct bb_buf arrays[COLUMNS];
-    size_t width;
-    size_t rows;
-};
-
-static void begin_columns(struct columns *c, const bb_allocator *mem, size_t width) {
-    c->width = width;
-    c->rows = 0;
-    for (size_t i = 0; i < width; i++)
-        bb_buf_init(&c->arrays[i], mem, MOST_ARRAY);
-}
-
-static void add_row(struct columns *c, const int64_t *values) {
-    for (size_t i = 0; i < c->width; i++)
-        bb_postgres_add_number(&c->arrays[i], values[i]);
-    c->rows++;
-}
-
-static void free_columns(struct columns *c) {
-    for (size_t i = 0; i < c->width; i++)
-        bb_buf_free(&c->arrays[i]);
-}
-
-/* Sends the statement for them, if there are any, and frees them. False: out of memory. */
-static bool send_columns(struct bb_postgres *s, enum bb_pg which, struct columns *c) {
-    const char *texts[COLUMNS] = {NULL};
-    bool ok = true;
-    for (size_t i = 0; i < c->width; i++)
-        ok = (texts[i] = bb_postgres_array(&c->arrays[i])) && ok;
-    if (ok && c->rows > 0 && c->width == 2)
-        bb_postgres_db_send(&s->db, which, "tt", texts[0], texts[1]);
-    else if (ok && c->rows > 0)
-        bb_postgres_db_send(&s->db, which, "tttttt", texts[0], texts[1], texts[2], texts[3],
-                            texts[4], texts[5]);
-    free_columns(c);
-    return ok;
-}
-
 /* ---- what was settled ---- */
 
 static bool send_how(struct bb_postgres *s, enum bb_settlement how, enum bb_pg which) {
-    struct columns c;
-    begin_columns(&c, &s->config.mem, how == BB_SETTLED_RETRY ? 6 : 2);
+    struct bb_postgres_columns c;
+    bb_postgres_begin_columns(&c, &s->config.mem, how == BB_SETTLED_RETRY ? 6 : 2);
     for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next) {
-        const int64_t values[COLUMNS] = {
+        const int64_t values[BB_PG_COLUMNS] = {
             d->claim.number,     d->claim.lease,   bb_leases_later(d->claim.due_ms, s->offset_ms),
             d->history.attempts, d->history.steps, d->history.unknowns};
         if (d->claim.how == how)
-            add_row(&c, values);
+            bb_postgres_add_row(&c, values);
     }
-    return send_columns(s, which, &c);
+    return bb_postgres_send_columns(&s->db, which, &c);
 }
 
 /* Those that waited for what has ended. */
 static bool send_next_of_order(struct bb_postgres *s) {
-    struct columns c;
-    begin_columns(&c, &s->config.mem, 2);
+    struct bb_postgres_columns c;
+    bb_postgres_begin_columns(&c, &s->config.mem, 2);
     for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next) {
         const struct bb_postgres_queue *q = d->queue->kept;
         const int64_t values[] = {q->number, d->claim.order_key};
         if (d->claim.how == BB_SETTLED && d->claim.order_key)
-            add_row(&c, values);
+            bb_postgres_add_row(&c, values);
     }
-    return send_columns(s, BB_PG_NEXT_OF_ORDER, &c);
+    return bb_postgres_send_columns(&s->db, BB_PG_NEXT_OF_ORDER, &c);
 }
 
 static bool ends_orders(const struct bb_postgres *s) {
@@ -147,7 +101,7 @@ bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *lease
     struct bb_buf numbers;
     size_t count = 0;
     bool is_ordered = false;
-    bb_buf_init(&numbers, &s->config.mem, MOST_ARRAY);
+    bb_buf_init(&numbers, &s->config.mem, BB_PG_ARRAY_MAX);
     if (s->has_news) {
         bb_postgres_db_send(&s->db, BB_PG_NEW_EVENTS, "i", (int64_t)BB_LEASES_BATCH);
         if (!bb_postgres_db_exchange(&s->db))
@@ -155,15 +109,13 @@ bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *lease
         is_ordered = read_new(s, &numbers, &count);
     }
     bool ok = send_fan_out(s, &numbers, count, is_ordered) &&
-              bb_postgres_send_settled(s, is_ordered) && bb_postgres_send_renewals(s);
+              bb_postgres_send_settled(s, is_ordered) && bb_postgres_send_renewals(s) &&
+              bb_postgres_send_flows(s);
     bb_buf_free(&numbers);
-    if (ok && s->has_expired)
-        bb_postgres_db_send(&s->db, BB_PG_FREE_EXPIRED, "");
     ok = ok && bb_postgres_db_exchange(&s->db);
-    if (ok && s->has_expired)
-        bb_postgres_make_stale(s);
     if (ok) {
         note_fanned_out(s);
+        bb_postgres_free_turns(s);
         bb_postgres_note_renewals(s, leased->leases.until_ms);
     }
     leased->found = count;
@@ -173,23 +125,23 @@ bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *lease
 /* ---- leases that go on ---- */
 
 static void add_renewal(void *user, struct bb_delivery *delivery) {
-    struct columns *c = user;
+    struct bb_postgres_columns *c = user;
     const int64_t values[] = {delivery->claim.number, delivery->claim.lease};
     if (!delivery->claim.how)
-        add_row(c, values);
+        bb_postgres_add_row(c, values);
 }
 
 bool bb_postgres_send_renewals(struct bb_postgres *s) {
-    struct columns c;
+    struct bb_postgres_columns c;
     if (s->now_ms < s->renew_ms)
         return true;
-    begin_columns(&c, &s->config.mem, 2);
+    bb_postgres_begin_columns(&c, &s->config.mem, 2);
     bb_store_memory_each(s->memory, add_renewal, &c);
     const char *numbers = bb_postgres_array(&c.arrays[0]);
     const char *leases = bb_postgres_array(&c.arrays[1]);
     if (numbers && leases && c.rows > 0)
         bb_postgres_db_send(&s->db, BB_PG_RENEW, "tti", numbers, leases, s->config.lease_ms);
-    free_columns(&c);
+    bb_postgres_free_columns(&c);
     return numbers && leases;
 }
 

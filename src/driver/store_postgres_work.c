@@ -7,7 +7,7 @@
 
 #include "driver/store_memory.h"
 
-enum { MOST_ARRAY = 64 * 1024 * 1024, SHORTEST_MS = 50, LONGEST_MS = 1000 };
+enum { SHORTEST_MS = 50, LONGEST_MS = 1000 };
 
 /* ---- queues ---- */
 
@@ -17,6 +17,7 @@ struct bb_postgres_queue *bb_postgres_find_queue(const struct bb_postgres *s, in
 
 void bb_postgres_time(struct bb_postgres *s, struct bb_postgres_queue *q) {
     int64_t due_ms = q->due_ms > q->not_before_ms ? q->due_ms : q->not_before_ms;
+    due_ms = due_ms > q->turn_ms ? due_ms : q->turn_ms;
     if (q->is_timed)
         bb_heap_remove(&s->due, &q->node);
     q->is_timed = due_ms != INT64_MAX;
@@ -78,7 +79,7 @@ static bool number_queues(struct bb_postgres *s) {
     struct bb_buf ids;
     if (!s->has_unnumbered)
         return true;
-    bb_buf_init(&ids, &s->config.mem, MOST_ARRAY);
+    bb_buf_init(&ids, &s->config.mem, BB_PG_ARRAY_MAX);
     for (struct bb_postgres_queue *q = s->queues; q; q = q->next)
         if (!q->number)
             bb_postgres_add_text(&ids, q->id);
@@ -105,7 +106,7 @@ static bool is_current(const struct bb_postgres *s, const struct bb_postgres_que
 /* Of all queues, or of the stale ones. False: out of memory. */
 static bool send_times(struct bb_postgres *s, bool all) {
     struct bb_buf numbers;
-    bb_buf_init(&numbers, &s->config.mem, MOST_ARRAY);
+    bb_buf_init(&numbers, &s->config.mem, BB_PG_ARRAY_MAX);
     for (const struct bb_postgres_queue *q = s->queues; q; q = q->next)
         if (is_current(s, q) && (all || q->is_stale))
             bb_postgres_add_number(&numbers, q->number);
@@ -133,6 +134,7 @@ static bool note_times(struct bb_postgres *s) {
         is_changed |= due_ms != q->due_ms;
         q->due_ms = due_ms;
         q->oldest_ms = own_time(s, bb_postgres_db_int(times, i, 2, INT64_MAX));
+        bb_postgres_learn_pause(s, q, own_time(s, bb_postgres_db_int(times, i, 3, 0)));
         q->is_stale = false;
         bb_postgres_time(s, q); /* without rows to wait for it is out of the heap */
     }
@@ -251,39 +253,54 @@ static void read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased
     }
 }
 
-/* Takes out of the heap those that are due, until there are enough to share a batch. */
-static size_t choose_due(struct bb_postgres *s, struct bb_buf *numbers) {
-    enum { LEAST = 8 };
+/* Of the queues that are due, until there are enough to share a batch; fewer than LEAST of one are
+ * not worth it. */
+enum { LEAST = 8, QUEUES = BB_LEASES_BATCH / LEAST };
+
+/* Takes them out of the heap. */
+static size_t choose_due(struct bb_postgres *s, struct bb_postgres_share shares[QUEUES]) {
     size_t count = 0;
-    while (s->due.root && s->due.root->key <= s->now_ms && count < BB_LEASES_BATCH / LEAST) {
+    while (s->due.root && s->due.root->key <= s->now_ms && count < QUEUES) {
         struct bb_postgres_queue *q = of_node(s->due.root);
-        bb_postgres_add_number(numbers, q->number);
         q->due_ms = INT64_MAX; /* not again in this pass */
         q->is_stale = true;
         bb_postgres_time(s, q);
-        count++;
+        shares[count++].queue = q;
     }
+    for (size_t i = 0; i < count; i++)
+        shares[i].most = (int64_t)(BB_LEASES_BATCH / count);
     return count;
+}
+
+/* False: out of memory. */
+static bool send_leases(struct bb_postgres *s, const struct bb_postgres_share *shares, size_t count,
+                        enum bb_pg which, int64_t time_ms, const struct bb_leases *leases) {
+    struct bb_postgres_columns c;
+    bb_postgres_begin_columns(&c, &s->config.mem, 2);
+    for (size_t i = 0; i < count; i++) {
+        const int64_t values[] = {shares[i].queue->number, shares[i].most};
+        if (shares[i].most > 0)
+            bb_postgres_add_row(&c, values);
+    }
+    const char *numbers = bb_postgres_array(&c.arrays[0]), *most = bb_postgres_array(&c.arrays[1]);
+    if (numbers && most && c.rows > 0)
+        bb_postgres_db_send(&s->db, which, "titii", numbers, bb_leases_later(time_ms, s->offset_ms),
+                            most, leases->lease, s->config.lease_ms);
+    bb_postgres_free_columns(&c);
+    return numbers && most;
 }
 
 /* A fair share for each queue that is due: what is leased and cannot be sent is of use to nobody.
  */
 static bool lease_due(struct bb_postgres *s, struct bb_postgres_leased *leased) {
-    struct bb_buf numbers;
-    bb_buf_init(&numbers, &s->config.mem, MOST_ARRAY);
-    size_t count = choose_due(s, &numbers);
-    const char *array = bb_postgres_array(&numbers);
-    bool ok = array != NULL;
-    if (ok && count > 0) {
-        bb_postgres_db_send(
-            &s->db, BB_PG_DUE, "tiiii", array, bb_leases_later(s->now_ms, s->offset_ms),
-            (int64_t)(BB_LEASES_BATCH / count), leased->leases.lease, s->config.lease_ms);
-        ok = bb_postgres_db_exchange(&s->db);
-    }
-    bb_buf_free(&numbers);
-    if (ok && count > 0)
-        read_leased(s, leased, BB_PG_DUE);
-    return ok;
+    struct bb_postgres_share shares[QUEUES];
+    size_t count = choose_due(s, shares);
+    if (!bb_postgres_limit_shares(s, shares, count) ||
+        !send_leases(s, shares, count, BB_PG_DUE, s->now_ms, &leased->leases) ||
+        !bb_postgres_db_exchange(&s->db))
+        return false;
+    read_leased(s, leased, BB_PG_DUE);
+    return true;
 }
 
 /* ---- the pass ---- */
@@ -334,8 +351,9 @@ static int64_t new_lease(void) {
 /* What is asked of a transaction. */
 struct task {
     bool (*work)(struct bb_postgres *s, const struct task *task, struct bb_postgres_leased *leased);
-    const struct bb_postgres_queue *queue;
+    struct bb_postgres_queue *queue;
     int64_t before_ms;
+    bool leases_nothing;
 };
 
 /* One transaction; what it leased is kept once it is committed. */
@@ -348,6 +366,7 @@ static bool transact(struct bb_postgres *s, const struct task *task) {
     bool ok = task->work(s, task, &leased);
     if (ok) {
         bb_settled_forget(&s->settled, s->memory, &s->config.mem, NULL);
+        bb_postgres_note_flows(s);
         bb_leases_keep(&leased.leases, s->memory);
         s->back_off_ms = 0;
     }
@@ -362,43 +381,57 @@ static void note_news(struct bb_postgres *s, size_t found) {
     if (s->has_news && found == 0 && s->look_again_ms > soon_ms)
         s->look_again_ms = soon_ms;
     s->has_news = found == BB_LEASES_BATCH;
-    s->has_expired = false;
 }
 
 static bool do_pass(struct bb_postgres *s, const struct task *task,
                     struct bb_postgres_leased *leased) {
-    (void)task;
-    if (!bb_postgres_fan_out(s, leased) || !refresh_stale(s) || !lease_due(s, leased) ||
-        !refresh_and_commit(s))
+    if (!bb_postgres_fan_out(s, leased) || !refresh_stale(s) ||
+        !(task->leases_nothing || lease_due(s, leased)) || !refresh_and_commit(s))
         return false;
     note_news(s, leased->found);
     return true;
 }
 
 static bool has_work(const struct bb_postgres *s) {
-    return s->settled.first || s->has_news || s->has_expired || s->now_ms >= s->renew_ms ||
+    return s->settled.first || s->has_news || s->has_flow_news || s->now_ms >= s->renew_ms ||
            has_stale(s) || (s->due.root && s->due.root->key <= s->now_ms);
 }
 
-bool bb_postgres_pass(struct bb_postgres *s, int64_t now_ms) {
-    const struct task pass = {.work = do_pass};
+/* By itself, so that nothing else is locked meanwhile. */
+static bool free_expired(struct bb_postgres *s) {
+    if (!s->has_expired)
+        return true;
+    bb_postgres_db_send(&s->db, BB_PG_FREE_EXPIRED, "");
+    if (!bb_postgres_db_exchange(&s->db))
+        return false;
+    s->has_expired = false;
+    bb_postgres_make_stale(s);
+    return true;
+}
+
+static bool pass(struct bb_postgres *s, int64_t now_ms, bool leases_nothing) {
+    const struct task task = {.work = do_pass, .leases_nothing = leases_nothing};
     s->now_ms = s->pass_ms = now_ms;
-    if (!is_ready(s) || !look_around(s))
+    if (!is_ready(s) || !look_around(s) || !free_expired(s))
         return give_up(s);
-    return !has_work(s) || transact(s, &pass);
+    return !has_work(s) || transact(s, &task);
+}
+
+bool bb_postgres_pass(struct bb_postgres *s, int64_t now_ms) {
+    return pass(s, now_ms, false);
+}
+
+bool bb_postgres_pass_over(struct bb_postgres *s, int64_t now_ms) {
+    return pass(s, now_ms, true);
 }
 
 static bool do_older(struct bb_postgres *s, const struct task *task,
                      struct bb_postgres_leased *leased) {
     enum { SOME = 32 };
-    char number[32];
-    snprintf(number, sizeof number, "{%" PRId64 "}", task->queue->number);
-    if (!bb_postgres_send_settled(s, false))
-        return false;
-    bb_postgres_db_send(&s->db, BB_PG_OLDER, "tiiii", number,
-                        bb_leases_later(task->before_ms, s->offset_ms), (int64_t)SOME,
-                        leased->leases.lease, s->config.lease_ms);
-    if (!bb_postgres_db_exchange(&s->db))
+    const struct bb_postgres_share share = {.queue = task->queue, .most = SOME};
+    if (!bb_postgres_send_settled(s, false) || !bb_postgres_send_flows(s) ||
+        !send_leases(s, &share, 1, BB_PG_OLDER, task->before_ms, &leased->leases) ||
+        !bb_postgres_db_exchange(&s->db))
         return false;
     read_leased(s, leased, BB_PG_OLDER);
     return refresh_and_commit(s);
@@ -414,12 +447,12 @@ bool bb_postgres_lease_older(struct bb_postgres *s, struct bb_postgres_queue *q,
 static bool do_settle(struct bb_postgres *s, const struct task *task,
                       struct bb_postgres_leased *leased) {
     (void)task, (void)leased;
-    return bb_postgres_send_settled(s, false) && commit(s);
+    return bb_postgres_send_settled(s, false) && bb_postgres_send_flows(s) && commit(s);
 }
 
 bool bb_postgres_write_settled(struct bb_postgres *s) {
     const struct task task = {.work = do_settle};
-    if (!s->settled.first)
+    if (!s->settled.first && !s->has_flow_news)
         return true;
     if (s->now_ms < s->not_before_ms)
         return false;

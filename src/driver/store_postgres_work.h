@@ -24,9 +24,15 @@ struct bb_postgres_queue {
     int64_t due_ms;         /* of the first that waits; INT64_MAX: none does */
     int64_t oldest_ms;      /* when the oldest of all of them was enqueued; INT64_MAX: none is */
     int64_t not_before_ms;
+    int64_t turn_ms;         /* its rate lets nothing begin before */
+    int64_t paused_until_ms; /* as it was written or read last; 0: it is not */
+    int64_t own_pause_ms;    /* the same, to be written */
+    uint32_t ended;          /* attempts since they were written, when it has a rate */
     struct bb_heap_node node;
-    bool is_timed; /* `node` is in the heap */
-    bool is_stale; /* `due_ms` and `oldest_ms` must be read again */
+    bool is_timed;         /* `node` is in the heap */
+    bool is_stale;         /* `due_ms` and `oldest_ms` must be read again */
+    bool has_own_pause;    /* `own_pause_ms` is to be written */
+    bool has_others_pause; /* `paused_until_ms` was read: its flow is to be told */
     struct bb_postgres_queue *next, *previous;
     char id[];
 };
@@ -54,6 +60,8 @@ struct bb_postgres {
     struct bb_settled settled;
     bool has_news;           /* events were put, or may have been */
     bool has_expired;        /* leases, which are to be freed */
+    bool has_flow_news;      /* a queue has ended attempts, or a pause of its own, to be written */
+    bool has_others_pauses;  /* a queue has one */
     int64_t look_again_ms;   /* for what others have written */
     int64_t wait_ms;         /* between two looks: longer while nothing comes */
     int64_t renew_ms;        /* the leases, at this time */
@@ -69,6 +77,26 @@ struct bb_postgres_leased {
     size_t found; /* new events */
 };
 
+/* ---- store_postgres_columns.c ---- */
+
+enum { BB_PG_COLUMNS = 6 };
+
+/* Rows on their way to the server, one array for each of their columns. */
+struct bb_postgres_columns {
+    struct bb_buf arrays[BB_PG_COLUMNS];
+    size_t width;
+    size_t rows;
+};
+
+void bb_postgres_begin_columns(struct bb_postgres_columns *c, const bb_allocator *mem,
+                               size_t width);
+void bb_postgres_add_row(struct bb_postgres_columns *c, const int64_t *values);
+void bb_postgres_free_columns(struct bb_postgres_columns *c);
+
+/* Sends the statement for them, if there are any, and frees them. False: out of memory. */
+bool bb_postgres_send_columns(struct bb_postgres_db *db, enum bb_pg which,
+                              struct bb_postgres_columns *c);
+
 /* ---- store_postgres_settle.c ---- */
 
 /* Adds to the next exchange what writes what was settled. `is_locked`: the right to change orders
@@ -83,6 +111,38 @@ bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *lease
 bool bb_postgres_send_renewals(struct bb_postgres *s);
 void bb_postgres_note_renewals(struct bb_postgres *s, int64_t until_ms);
 
+/* ---- store_postgres_flow.c ---- */
+
+/* So many of a queue may be leased. */
+struct bb_postgres_share {
+    struct bb_postgres_queue *queue;
+    int64_t most;
+};
+
+/* Of queues with a rate it leaves what may begin now, over all processes, and takes the right to
+ * lease it: until the end of the transaction. A queue whose right another one has gets nothing. */
+bool bb_postgres_limit_shares(struct bb_postgres *s, struct bb_postgres_share *shares,
+                              size_t count);
+
+/* An attempt has ended; the flow may have been paused, or be paused no more; all of them may. */
+void bb_postgres_note_attempt(struct bb_postgres *s, struct bb_postgres_queue *q);
+void bb_postgres_note_pause(struct bb_postgres *s, struct bb_postgres_queue *q);
+void bb_postgres_note_pauses(struct bb_postgres *s);
+
+/* Adds to the next exchange what writes that. False: out of memory. After the exchange there may be
+ * other turns; after the commit it is written. */
+bool bb_postgres_send_flows(struct bb_postgres *s);
+void bb_postgres_free_turns(struct bb_postgres *s);
+void bb_postgres_note_flows(struct bb_postgres *s);
+
+/* The database says so, in the caller's time (0: no pause); whether there is something to tell the
+ * flow, which is told then. */
+void bb_postgres_learn_pause(struct bb_postgres *s, struct bb_postgres_queue *q, int64_t until_ms);
+bool bb_postgres_tell_pause(struct bb_postgres_queue *q);
+
+/* Something is due and waits for its turn only. */
+bool bb_postgres_waits_for_turn(const struct bb_postgres *s, int64_t now_ms);
+
 /* ---- store_postgres_work.c ---- */
 
 struct bb_postgres_queue *bb_postgres_find_queue(const struct bb_postgres *s, int64_t number);
@@ -90,8 +150,10 @@ struct bb_postgres_queue *bb_postgres_find_queue(const struct bb_postgres *s, in
 /* What waits in any of them must be looked for again. */
 void bb_postgres_make_stale(struct bb_postgres *s);
 
-/* Does it. False: nothing was changed, the host was told, it is tried again a little later. */
+/* Does it, all of it or all but leasing. False: nothing was changed, the host was told, it is tried
+ * again a little later. */
 bool bb_postgres_pass(struct bb_postgres *s, int64_t now_ms);
+bool bb_postgres_pass_over(struct bb_postgres *s, int64_t now_ms);
 
 /* Leases what was enqueued before that time, due or not, held or not. */
 bool bb_postgres_lease_older(struct bb_postgres *s, struct bb_postgres_queue *q, int64_t before_ms);

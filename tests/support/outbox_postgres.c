@@ -74,14 +74,25 @@ void pg_add_hook_of(background *first, background *second) {
     background_add(second, &hook);
 }
 
-background *pg_open_second(background *first) {
+static background *open_second(void) {
     void *made = NULL;
     assert_int_equal(background_setup(&made), 0);
     background *second = made;
     second_outbox = pg_open_outbox();
     second->options.outbox = second_outbox;
     background_open(second);
+    return second;
+}
+
+background *pg_open_second(background *first) {
+    background *second = open_second();
     pg_add_hook_of(first, second);
+    return second;
+}
+
+background *pg_open_second_with(const bb_webhook *hook) {
+    background *second = open_second();
+    background_add(second, hook);
     return second;
 }
 

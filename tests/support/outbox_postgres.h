@@ -22,8 +22,9 @@ void pg_open_all(background *b);
 void pg_close_all(background *b);
 const char *pg_last_trouble(void);
 
-/* A second one, as if it were another process, with the first one's webhook. */
+/* A second one, as if it were another process, with the first one's webhook, or this one. */
 background *pg_open_second(background *first);
+background *pg_open_second_with(const bb_webhook *hook);
 void pg_close_second(background *second);
 
 /* The first one's webhook, at its receiver, for the second. */
