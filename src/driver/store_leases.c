@@ -67,6 +67,19 @@ int64_t bb_settled_oldest_ms(const struct bb_settled *settled, const struct bb_q
 
 /* ---- rows that are leased ---- */
 
+size_t bb_leases_room(struct bb_store *memory, struct bb_queue *queue, size_t queues) {
+    enum { LEAST = 8 };
+    size_t share = BB_LEASES_MOST / (queues ? queues : 1);
+    size_t has = memory->vtable->waiting(memory, queue);
+    share = share < LEAST ? LEAST : share;
+    return has < share ? share - has : 0;
+}
+
+bool bb_leases_are_enough(struct bb_store *memory, int64_t now_ms) {
+    return memory->vtable->counts(memory).waiting >= BB_LEASES_MOST / 2 &&
+           memory->vtable->next_ms(memory, now_ms) <= now_ms;
+}
+
 void bb_leases_keep(const struct bb_leases *leases, struct bb_store *memory) {
     for (size_t i = 0; i < leases->count; i++) {
         struct bb_delivery row = leases->rows[i];

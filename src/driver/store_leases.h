@@ -7,6 +7,7 @@
 
 enum {
     BB_LEASES_BATCH = 256,  /* rows that are leased, or settled, in one transaction */
+    BB_LEASES_MOST = 1024,  /* about, waiting in memory: of use to nobody else */
     BB_LEASES_WRITE_MS = 20 /* after which what was settled is written, be it ever so little */
 };
 
@@ -59,6 +60,12 @@ struct bb_leases {
     int64_t lease;
     int64_t until_ms;
 };
+
+/* How many more of one of so many queues may be leased: each has a share. */
+size_t bb_leases_room(struct bb_store *memory, struct bb_queue *queue, size_t queues);
+
+/* Enough is in memory that can be sent at once: new events may wait where they are. */
+bool bb_leases_are_enough(struct bb_store *memory, int64_t now_ms);
 
 /* Puts them into memory: after the commit, when nobody else can have them. */
 void bb_leases_keep(const struct bb_leases *leases, struct bb_store *memory);

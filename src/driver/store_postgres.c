@@ -37,6 +37,7 @@ static struct bb_postgres_queue *make_queue(struct bb_postgres *s, const char *i
     q->due_ms = q->oldest_ms = INT64_MAX;
     s->has_unnumbered = s->has_news = true;
     DL_APPEND2(s->queues, q, previous, next);
+    s->queue_count++;
     return q;
 }
 
@@ -54,6 +55,7 @@ static void free_queue(struct bb_postgres *s, struct bb_postgres_queue *q) {
         s->by_number[q->number] = NULL;
     s->memory->vtable->close(s->memory, q->queue);
     DL_DELETE2(s->queues, q, previous, next);
+    s->queue_count--;
     bb_mem_free(&s->config.mem, q);
 }
 
@@ -203,7 +205,8 @@ static void wake(struct bb_postgres *s, struct bb_postgres_queue *q) {
 /* Though something in memory can be sent. */
 static bool must_write(const struct bb_postgres *s, int64_t now_ms) {
     return bb_settled_is_due(&s->settled, now_ms) ||
-           (s->has_news && now_ms - s->pass_ms >= s->config.gather_ms);
+           (s->has_news && now_ms - s->pass_ms >= s->config.gather_ms &&
+            !bb_leases_are_enough(s->memory, now_ms));
 }
 
 /* Else they are written with what was settled. */
@@ -271,10 +274,20 @@ static bool may_have_more(const struct bb_postgres *s, const struct bb_postgres_
                                           (q->is_timed && q->node.key <= now_ms));
 }
 
+/* Once half of its share is claimed it may have more. */
+static void note_room(struct bb_postgres *s, struct bb_postgres_queue *q) {
+    if (!q->is_full || bb_leases_room(s->memory, q->queue, s->queue_count) <
+                           s->memory->vtable->waiting(s->memory, q->queue))
+        return;
+    q->is_full = false;
+    bb_postgres_time(s, q);
+}
+
 static struct bb_delivery *postgres_claim(struct bb_store *store, struct bb_queue *queue,
                                           int64_t now_ms) {
     struct bb_postgres *s = lock(store);
     struct bb_delivery *claimed = bb_leases_claim(s->memory, queue, now_ms);
+    note_room(s, queue->kept);
     if (!claimed && may_have_more(s, queue->kept, now_ms) && bb_postgres_pass(s, now_ms))
         claimed = bb_leases_claim(s->memory, queue, now_ms);
     unlock(s);

@@ -153,7 +153,7 @@ int bb_postgres_db_open(struct bb_postgres_db *db, const char *conninfo, int64_t
 
 /* ---- sending ---- */
 
-enum { MOST_PARAMETERS = 6 };
+enum { MOST_PARAMETERS = 8 };
 
 struct parameters {
     int count;

@@ -74,24 +74,53 @@ static bool read_new(struct bb_postgres *s, struct bb_buf *numbers, size_t *coun
     return is_ordered;
 }
 
+/* What is due of it can be leased as it is made: nothing waits ahead of it. */
+static bool is_free(const struct bb_postgres *s, const struct bb_postgres_queue *q) {
+    const struct bb_flow *flow = q->queue->flow;
+    return q->number && !q->is_stale && q->due_ms == INT64_MAX && q->not_before_ms <= s->now_ms &&
+           !(flow && flow->window.size > 0);
+}
+
+static void add_free_queues(const struct bb_postgres *s, struct bb_postgres_columns *c) {
+    for (const struct bb_postgres_queue *q = s->queues; q; q = q->next) {
+        if (!is_free(s, q))
+            continue;
+        size_t room = bb_leases_room(s->memory, q->queue, s->queue_count);
+        const int64_t values[] = {q->number, (int64_t)room};
+        if (room > 0)
+            bb_postgres_add_row(c, values);
+    }
+}
+
 static bool send_fan_out(struct bb_postgres *s, struct bb_buf *numbers, size_t count,
-                         bool is_ordered) {
+                         bool is_ordered, const struct bb_postgres_leased *leased) {
+    struct bb_postgres_columns c;
     const char *array = bb_postgres_array(numbers);
     if (!array || count == 0)
         return array != NULL;
-    bb_postgres_db_send(&s->db, BB_PG_ADD_WEBHOOKS_OF, "t", array);
-    if (is_ordered)
-        bb_postgres_db_send(&s->db, BB_PG_LOCK_ORDER, "");
-    bb_postgres_db_send(&s->db, BB_PG_FAN_OUT, "t", array);
-    return true;
+    bb_postgres_begin_columns(&c, &s->config.mem, 2);
+    if (!leased->leases_nothing)
+        add_free_queues(s, &c);
+    const char *queues = bb_postgres_array(&c.arrays[0]), *room = bb_postgres_array(&c.arrays[1]);
+    if (queues && room) {
+        bb_postgres_db_send(&s->db, BB_PG_ADD_WEBHOOKS_OF, "t", array);
+        if (is_ordered)
+            bb_postgres_db_send(&s->db, BB_PG_LOCK_ORDER, "");
+        bb_postgres_db_send(&s->db, BB_PG_FAN_OUT, "tttiiii", array, queues, room,
+                            bb_leases_later(s->now_ms, s->offset_ms), leased->leases.lease,
+                            s->config.lease_ms, (int64_t)BB_LEASES_BATCH);
+    }
+    bb_postgres_free_columns(&c);
+    return queues && room;
 }
 
+/* Of those that were not leased. */
 static void note_fanned_out(struct bb_postgres *s) {
     const PGresult *fanned = bb_postgres_db_result(&s->db, BB_PG_FAN_OUT);
     for (int i = 0; i < bb_postgres_db_rows(fanned); i++) {
         struct bb_postgres_queue *q =
-            bb_postgres_find_queue(s, bb_postgres_db_int(fanned, i, 0, 0));
-        if (q)
+            bb_postgres_find_queue(s, bb_postgres_db_int(fanned, i, 1, 0));
+        if (q && PQgetisnull(fanned, i, 0))
             q->is_stale = true;
     }
 }
@@ -102,19 +131,21 @@ bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *lease
     size_t count = 0;
     bool is_ordered = false;
     bb_buf_init(&numbers, &s->config.mem, BB_PG_ARRAY_MAX);
-    if (s->has_news) {
+    leased->has_looked = s->has_news && !bb_leases_are_enough(s->memory, s->now_ms);
+    if (leased->has_looked) {
         bb_postgres_db_send(&s->db, BB_PG_NEW_EVENTS, "i", (int64_t)BB_LEASES_BATCH);
         if (!bb_postgres_db_exchange(&s->db))
             return false;
         is_ordered = read_new(s, &numbers, &count);
     }
-    bool ok = send_fan_out(s, &numbers, count, is_ordered) &&
+    bool ok = send_fan_out(s, &numbers, count, is_ordered, leased) &&
               bb_postgres_send_settled(s, is_ordered) && bb_postgres_send_renewals(s) &&
               bb_postgres_send_flows(s);
     bb_buf_free(&numbers);
     ok = ok && bb_postgres_db_exchange(&s->db);
     if (ok) {
         note_fanned_out(s);
+        bb_postgres_read_leased(s, leased, BB_PG_FAN_OUT);
         bb_postgres_free_turns(s);
         bb_postgres_note_renewals(s, leased->leases.until_ms);
     }

@@ -20,7 +20,7 @@ void bb_postgres_time(struct bb_postgres *s, struct bb_postgres_queue *q) {
     due_ms = due_ms > q->turn_ms ? due_ms : q->turn_ms;
     if (q->is_timed)
         bb_heap_remove(&s->due, &q->node);
-    q->is_timed = due_ms != INT64_MAX;
+    q->is_timed = due_ms != INT64_MAX && !q->is_full;
     if (q->is_timed)
         bb_heap_insert(&s->due, &q->node, due_ms, (uint64_t)q->number);
 }
@@ -240,10 +240,12 @@ static void tell(struct bb_postgres *s, const char *what) {
 
 /* One that cannot be read, or finds no memory, is tried again when its lease has run out: it must
  * not stand in the way of all others. */
-static void read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
-                        enum bb_pg which) {
+void bb_postgres_read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
+                             enum bb_pg which) {
     const PGresult *rows = bb_postgres_db_result(&s->db, which);
     for (int i = 0; i < bb_postgres_db_rows(rows) && leased->leases.count < BB_LEASES_BATCH; i++) {
+        if (PQgetisnull(rows, i, 0))
+            continue;
         struct bb_postgres_queue *q = bb_postgres_find_queue(s, bb_postgres_db_int(rows, i, 1, 0));
         struct bb_parcel *parcel = q ? parcel_of(s, leased, rows, i) : NULL;
         if (parcel)
@@ -253,22 +255,30 @@ static void read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased
     }
 }
 
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
 /* Of the queues that are due, until there are enough to share a batch; fewer than LEAST of one are
  * not worth it. */
 enum { LEAST = 8, QUEUES = BB_LEASES_BATCH / LEAST };
 
-/* Takes them out of the heap. */
-static size_t choose_due(struct bb_postgres *s, struct bb_postgres_share shares[QUEUES]) {
+/* Takes them out of the heap; one that is full stays out until some of it is claimed. */
+static size_t choose_due(struct bb_postgres *s, struct bb_postgres_share shares[QUEUES],
+                         size_t left) {
     size_t count = 0;
     while (s->due.root && s->due.root->key <= s->now_ms && count < QUEUES) {
         struct bb_postgres_queue *q = of_node(s->due.root);
+        size_t room = bb_leases_room(s->memory, q->queue, s->queue_count);
+        q->is_full = room == 0;
         q->due_ms = INT64_MAX; /* not again in this pass */
         q->is_stale = true;
         bb_postgres_time(s, q);
-        shares[count++].queue = q;
+        if (room > 0)
+            shares[count++] = (struct bb_postgres_share){.queue = q, .most = (int64_t)room};
     }
     for (size_t i = 0; i < count; i++)
-        shares[i].most = (int64_t)(BB_LEASES_BATCH / count);
+        shares[i].most = least(shares[i].most, (int64_t)(left / count));
     return count;
 }
 
@@ -294,12 +304,12 @@ static bool send_leases(struct bb_postgres *s, const struct bb_postgres_share *s
  */
 static bool lease_due(struct bb_postgres *s, struct bb_postgres_leased *leased) {
     struct bb_postgres_share shares[QUEUES];
-    size_t count = choose_due(s, shares);
+    size_t count = choose_due(s, shares, BB_LEASES_BATCH - leased->leases.count);
     if (!bb_postgres_limit_shares(s, shares, count) ||
         !send_leases(s, shares, count, BB_PG_DUE, s->now_ms, &leased->leases) ||
         !bb_postgres_db_exchange(&s->db))
         return false;
-    read_leased(s, leased, BB_PG_DUE);
+    bb_postgres_read_leased(s, leased, BB_PG_DUE);
     return true;
 }
 
@@ -360,7 +370,8 @@ struct task {
 static bool transact(struct bb_postgres *s, const struct task *task) {
     struct bb_postgres_leased leased = {
         .leases = {.until_ms = bb_leases_later(s->now_ms, s->config.lease_ms),
-                   .lease = new_lease()}};
+                   .lease = new_lease()},
+        .leases_nothing = task->leases_nothing};
     bb_postgres_db_send(&s->db, BB_PG_BEGIN, "");
     bb_postgres_db_send(&s->db, BB_PG_SETTINGS, "");
     bool ok = task->work(s, task, &leased);
@@ -376,19 +387,22 @@ static bool transact(struct bb_postgres *s, const struct task *task) {
 
 /* After it there are no news, unless there was a whole batch of them. None at all may mean that
  * somebody else has them right now. */
-static void note_news(struct bb_postgres *s, size_t found) {
+static void note_news(struct bb_postgres *s, const struct bb_postgres_leased *leased) {
     int64_t soon_ms = bb_leases_later(s->now_ms, SHORTEST_MS);
-    if (s->has_news && found == 0 && s->look_again_ms > soon_ms)
+    if (!leased->has_looked)
+        return;
+    if (leased->found == 0 && s->look_again_ms > soon_ms)
         s->look_again_ms = soon_ms;
-    s->has_news = found == BB_LEASES_BATCH;
+    s->has_news = leased->found == BB_LEASES_BATCH;
 }
 
 static bool do_pass(struct bb_postgres *s, const struct task *task,
                     struct bb_postgres_leased *leased) {
+    (void)task;
     if (!bb_postgres_fan_out(s, leased) || !refresh_stale(s) ||
-        !(task->leases_nothing || lease_due(s, leased)) || !refresh_and_commit(s))
+        !(leased->leases_nothing || lease_due(s, leased)) || !refresh_and_commit(s))
         return false;
-    note_news(s, leased->found);
+    note_news(s, leased);
     return true;
 }
 
@@ -433,7 +447,7 @@ static bool do_older(struct bb_postgres *s, const struct task *task,
         !send_leases(s, &share, 1, BB_PG_OLDER, task->before_ms, &leased->leases) ||
         !bb_postgres_db_exchange(&s->db))
         return false;
-    read_leased(s, leased, BB_PG_OLDER);
+    bb_postgres_read_leased(s, leased, BB_PG_OLDER);
     return refresh_and_commit(s);
 }
 

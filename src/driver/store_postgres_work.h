@@ -30,6 +30,7 @@ struct bb_postgres_queue {
     uint32_t ended;          /* attempts since they were written, when it has a rate */
     struct bb_heap_node node;
     bool is_timed;         /* `node` is in the heap */
+    bool is_full;          /* as much is leased as it may have */
     bool is_stale;         /* `due_ms` and `oldest_ms` must be read again */
     bool has_own_pause;    /* `own_pause_ms` is to be written */
     bool has_others_pause; /* `paused_until_ms` was read: its flow is to be told */
@@ -53,6 +54,7 @@ struct bb_postgres {
     struct bb_postgres_db db;
     struct bb_store *memory; /* what is leased */
     struct bb_postgres_queue *queues;
+    size_t queue_count;
     bool has_unnumbered;                  /* queues */
     struct bb_postgres_queue **by_number; /* the same, by the webhook's number */
     size_t numbers;
@@ -74,7 +76,9 @@ struct bb_postgres {
 /* What one transaction leases. */
 struct bb_postgres_leased {
     struct bb_leases leases;
-    size_t found; /* new events */
+    bool has_looked; /* for new events, and found so many */
+    size_t found;
+    bool leases_nothing;
 };
 
 /* ---- store_postgres_columns.c ---- */
@@ -146,6 +150,10 @@ bool bb_postgres_waits_for_turn(const struct bb_postgres *s, int64_t now_ms);
 /* ---- store_postgres_work.c ---- */
 
 struct bb_postgres_queue *bb_postgres_find_queue(const struct bb_postgres *s, int64_t number);
+
+/* Takes in what such a statement has leased. */
+void bb_postgres_read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
+                             enum bb_pg which);
 
 /* What waits in any of them must be looked for again. */
 void bb_postgres_make_stale(struct bb_postgres *s);

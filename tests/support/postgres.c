@@ -157,7 +157,7 @@ void postgres_start(void) {
                                      "-c",
                                      "max_connections=40",
                                      "-c",
-                                     "shared_buffers=16MB",
+                                     "shared_buffers=128MB",
                                      NULL};
     server = start_program("postgres", arguments);
     wait_until_it_answers();
