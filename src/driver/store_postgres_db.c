@@ -129,7 +129,7 @@ static int64_t wall_ms(void) {
 }
 
 static int64_t read_skew_ms(struct bb_postgres_db *db) {
-    bb_postgres_db_send_text(db, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
+    bb_postgres_db_send_text(db, "SELECT " BB_PG_NOW_MS);
     int64_t before = wall_ms();
     if (!bb_postgres_db_exchange(db))
         return 0;

@@ -14,6 +14,13 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+/* The database's clock, and a parameter that is sent as UTF-8 bytes. */
+#define BB_PG_NOW_MS "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+#define BB_PG_UTF8(parameter) "convert_from(" parameter "::bytea, 'UTF8')"
+
+/* Advisory locks are the whole database's: the first of their two numbers is ours. */
+#define BB_PG_LOCKS "1650614901"
+
 enum bb_pg {
     BB_PG_BEGIN = 0,
     BB_PG_SETTINGS,
@@ -67,10 +74,10 @@ int bb_postgres_db_open(struct bb_postgres_db *db, const char *conninfo, int64_t
 int bb_postgres_db_read(struct bb_postgres_db *db, const char *conninfo, bb_error *error);
 void bb_postgres_db_close(struct bb_postgres_db *db);
 
-/* Makes the tables where they are missing. */
+/* Makes the tables where they are missing: store_postgres_tables.c. */
 int bb_postgres_db_install(struct bb_postgres_db *db, bb_error *error);
 
-/* The text of a statement. */
+/* The text of a statement: store_postgres_text.c. */
 const char *bb_postgres_db_text(enum bb_pg which);
 
 /* Connects, if it is not. False: `trouble` says why. */
