@@ -34,9 +34,14 @@
 
 static const char *const texts[BB_PG_STATEMENTS] = {
     [BB_PG_BEGIN] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-    /* What a pass writes may be lost with the server's memory: it is only done once more then. */
+    /* What a pass writes may be lost with the server's memory: it is only done once more then. All
+     * it looks for is found by an index: the statistics of tables that change so fast tell
+     * otherwise now and then, and then each pass reads all that waits. */
     [BB_PG_SETTINGS] = "SELECT set_config('statement_timeout', '4s', true),"
-                       " set_config('synchronous_commit', 'off', true)",
+                       " set_config('synchronous_commit', 'off', true),"
+                       " set_config('enable_seqscan', 'off', true),"
+                       " set_config('enable_hashjoin', 'off', true),"
+                       " set_config('enable_mergejoin', 'off', true)",
     [BB_PG_SAFE_SETTINGS] = "SELECT set_config('statement_timeout', '4s', true)",
     [BB_PG_COMMIT] = "COMMIT",
     [BB_PG_ROLLBACK] = "ROLLBACK",
@@ -49,11 +54,35 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         "SELECT ((SELECT min(number) FROM bb_event WHERE open IS NULL) IS NOT NULL)::int,"
         " coalesce((SELECT min(leased_until_ms) FROM bb_delivery WHERE lease <> 0) <=" NOW_MS
         ", false)::int",
+    /* Who wants what was written by SQL. One process at a time: what others have matched by then
+     * is theirs. */
+    [BB_PG_MATCH] =
+        "UPDATE bb_event e SET json = m.json, webhooks = m.webhooks::text[], order_keys"
+        " = m.order_keys::bigint[] FROM unnest($1::bigint[], " UTF8("$2") "::text[], " UTF8(
+            "$3") "::text[], " UTF8("$4") "::text[]) AS"
+                                          " m(number, json, webhooks, order_keys) WHERE e.number = "
+                                          "m.number AND"
+                                          " e.open IS NULL AND e.webhooks IS NULL AND"
+                                          " (SELECT pg_try_advisory_xact_lock(" FAN_OUT_LOCK "))",
     /* One process at a time fans out; the others find nothing. */
     [BB_PG_NEW_EVENTS] = "SELECT number, (EXISTS (SELECT FROM unnest(order_keys) AS k(order_key)"
-                         " WHERE k.order_key <> 0))::int FROM bb_event WHERE open IS NULL AND"
+                         " WHERE k.order_key <> 0))::int, CASE WHEN webhooks IS NULL THEN json END"
+                         " FROM bb_event WHERE open IS NULL AND"
                          " (SELECT pg_try_advisory_xact_lock(" FAN_OUT_LOCK ")) ORDER BY number"
                          " LIMIT $1 FOR UPDATE",
+    /* Nobody can read them, so nobody wants them: letters of webhook 0, with numbers of deliveries.
+     */
+    [BB_PG_BURY_EVENTS] =
+        "WITH bad AS MATERIALIZED (SELECT e.number, e.enqueued_ms, s.reason FROM bb_event e JOIN"
+        " unnest($1::bigint[], " UTF8(
+            "$2") "::text[]) AS s(event, reason) ON s.event = e.number),"
+                  " buried AS (INSERT INTO bb_dead(number, webhook, event, enqueued_ms, died_ms, "
+                  "attempts,"
+                  " verdict, reason) SELECT nextval(pg_get_serial_sequence('bb_delivery', "
+                  "'number')), 0,"
+                  " number, enqueued_ms, " NOW_MS ", 0, 3, reason FROM bad)"
+                  " UPDATE bb_event e SET open = 0, dead = 1, key = NULL FROM bad b"
+                  " WHERE e.number = b.number",
     /* Whoever adds to, or ends, a delivery that others wait for: else one that is added while its
      * predecessor ends would be held for ever. */
     [BB_PG_LOCK_ORDER] = "SELECT pg_advisory_xact_lock(" ORDER_LOCK ")",
@@ -67,9 +96,10 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         " h.number AS webhook, w.order_key, w.place FROM bb_event e CROSS JOIN LATERAL"
         " unnest(e.webhooks, e.order_keys) WITH ORDINALITY AS w(id, order_key, place)"
         " JOIN bb_webhook h ON h.id = w.id WHERE e.number = ANY($1::bigint[])),"
-        " fanned AS (UPDATE bb_event SET open = coalesce(cardinality(webhooks), 0), webhooks = "
-        "NULL,"
-        " order_keys = NULL WHERE number = ANY($1::bigint[])),"
+        " fanned AS (UPDATE bb_event SET open = cardinality(webhooks), webhooks = NULL,"
+        " order_keys = NULL WHERE number = ANY($1::bigint[]) AND cardinality(webhooks) > 0),"
+        " unwanted AS (DELETE FROM bb_event WHERE number = ANY($1::bigint[]) AND"
+        " cardinality(webhooks) = 0),"
         " put AS (INSERT INTO bb_delivery(webhook, event, enqueued_ms, due_ms, order_key, is_held)"
         " SELECT w.webhook, w.event, w.enqueued_ms, w.due_ms, w.order_key, w.order_key <> 0 AND"
         " (row_number() OVER (PARTITION BY w.webhook, w.order_key ORDER BY w.event, w.place) > 1"
@@ -116,20 +146,46 @@ static const char *const texts[BB_PG_STATEMENTS] = {
                                                                    "o.unknowns"
                                                                    " FROM own o WHERE d.number = "
                                                                    "o.number",
+    /* The dead ones stay as letters. What is left of an event when none of its deliveries waits any
+     * more lets go of its key. */
     [BB_PG_END] = OWN_ROWS(
-        "", ") AS s(number, lease)") ", ended AS (DELETE FROM bb_delivery d"
-                                     " USING own o WHERE d.number = o.number RETURNING d.event),"
-                                     " events AS MATERIALIZED (SELECT e.number, e.open - c.ended "
-                                     "AS open"
-                                     " FROM bb_event e JOIN (SELECT event, count(*)::int AS ended "
-                                     "FROM ended"
-                                     " GROUP BY event) AS c ON c.event = e.number ORDER BY "
-                                     "e.number FOR UPDATE OF e),"
-                                     " gone AS (DELETE FROM bb_event e USING events v WHERE "
-                                     "e.number = v.number"
-                                     " AND v.open <= 0) UPDATE bb_event e SET open = v.open FROM "
-                                     "events v"
-                                     " WHERE e.number = v.number AND v.open > 0",
+        ", d.webhook, d.event, d.enqueued_ms, s.attempts, s.verdict, s.reason",
+        ", $3::bigint[], $4::bigint[], " UTF8(
+            "$5") "::text[]) AS s(number,"
+                  " lease, attempts, verdict, reason)") ", ended AS (DELETE FROM bb_delivery d "
+                                                        "USING own o WHERE d.number = o.number),"
+                                                        " buried AS (INSERT INTO bb_dead(number, "
+                                                        "webhook, event, enqueued_ms, died_ms, "
+                                                        "attempts,"
+                                                        " verdict, reason) SELECT number, webhook, "
+                                                        "event, enqueued_ms, " NOW_MS ", attempts,"
+                                                        " verdict, reason FROM own WHERE verdict "
+                                                        "<> 0),"
+                                                        " events AS MATERIALIZED (SELECT e.number, "
+                                                        "e.open - c.ended AS open, e.dead + c.died "
+                                                        "AS"
+                                                        " dead FROM bb_event e JOIN (SELECT event, "
+                                                        "count(*)::int AS ended, count(*) FILTER"
+                                                        " (WHERE verdict <> 0)::int AS died FROM "
+                                                        "own GROUP BY event) AS c ON c.event = "
+                                                        "e.number"
+                                                        " ORDER BY e.number FOR UPDATE OF e),"
+                                                        " gone AS (DELETE FROM bb_event e USING "
+                                                        "events v WHERE e.number = v.number AND"
+                                                        " v.open <= 0 AND v.dead <= 0)"
+                                                        " UPDATE bb_event e SET open = v.open, "
+                                                        "dead = v.dead, key = CASE WHEN v.open > 0 "
+                                                        "THEN"
+                                                        " e.key END FROM events v WHERE e.number = "
+                                                        "v.number AND (v.open > 0 OR v.dead > 0)",
+    [BB_PG_LOG] =
+        "INSERT INTO bb_attempt(delivery, webhook, at_ms, duration_ms, attempt, verdict,"
+        " status, code, words) SELECT s.delivery, s.webhook, n.now_ms, s.duration_ms,"
+        " s.attempt, s.verdict, s.status, s.code, s.words FROM unnest($1::bigint[],"
+        " $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], " UTF8(
+            "$7") "::text[], " UTF8("$8") "::text[]) AS s(delivery, webhook,"
+                                          " duration_ms, attempt, verdict, status, code, words),"
+                                          " (SELECT " NOW_MS " AS now_ms) AS n",
     /* The first of a key is held by nobody. */
     [BB_PG_NEXT_OF_ORDER] =
         "WITH next AS MATERIALIZED (SELECT h.number FROM (SELECT DISTINCT webhook, order_key"
