@@ -79,7 +79,8 @@ enum { BB_STORE_VERSION = 1 };
 /* What a store needs of the dispatcher that it works for. */
 struct bb_store_host {
     int64_t wall_offset_ms; /* to be added to times, which gives milliseconds since 1970 */
-    void (*trouble)(void *user, const char *text); /* told, and tried again later */
+    /* Told, and tried again later; or an event that cannot be read became a dead letter. */
+    void (*trouble)(void *user, const char *text);
     void *user;
 };
 

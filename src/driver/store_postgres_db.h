@@ -1,7 +1,7 @@
 /*
- * The PostgreSQL outbox as tables and statements. One connection, which nobody else uses. Nothing
- * of it outlives a transaction, so that it may be another one each time: statements have no names
- * and settings are local.
+ * The PostgreSQL outbox as tables and statements: docs/outbox.md. One connection, which nobody else
+ * uses. Nothing of it outlives a transaction, so that it may be another one each time: statements
+ * have no names and settings are local.
  */
 #ifndef BB_DRIVER_STORE_POSTGRES_DB_H
 #define BB_DRIVER_STORE_POSTGRES_DB_H
