@@ -17,19 +17,18 @@ static bool has_rate(const struct bb_postgres_queue *q) {
 /* False: out of memory. */
 static bool send_turns(struct bb_postgres *s, const struct bb_postgres_share *shares,
                        size_t count) {
-    struct bb_postgres_columns c;
-    bb_postgres_begin_columns(&c, &s->config.mem, 2);
-    for (size_t i = 0; i < count; i++)
-        if (has_rate(shares[i].queue))
-            bb_postgres_add_row(&c, (const int64_t[]){shares[i].queue->number,
-                                                      shares[i].queue->queue->flow->window.size});
-    const char *numbers = bb_postgres_array(&c.arrays[0]), *kept = bb_postgres_array(&c.arrays[1]);
-    if (numbers && kept && c.rows > 0) {
-        bb_postgres_db_send(&s->db, BB_PG_LOCK_TURNS, "tt", numbers, kept);
-        bb_postgres_db_send(&s->db, BB_PG_TURNS, "t", numbers);
+    struct bb_postgres_rows locks, turns;
+    bb_postgres_rows_begin(&locks, &s->config.mem, "ii");
+    bb_postgres_rows_begin(&turns, &s->config.mem, "i");
+    for (size_t i = 0; i < count; i++) {
+        const struct bb_postgres_queue *q = shares[i].queue;
+        if (!has_rate(q))
+            continue;
+        bb_postgres_rows_add(&locks, q->number, (int64_t)q->queue->flow->window.size);
+        bb_postgres_rows_add(&turns, q->number);
     }
-    bb_postgres_free_columns(&c);
-    return numbers && kept;
+    bool ok = bb_postgres_rows_send(&locks, &s->db, BB_PG_LOCK_TURNS);
+    return bb_postgres_rows_send(&turns, &s->db, BB_PG_TURNS) && ok;
 }
 
 /* The row of an answer that is about the queue; -1: there is none. */
@@ -136,16 +135,14 @@ static int64_t written_pause(const struct bb_postgres *s, const struct bb_postgr
 }
 
 bool bb_postgres_send_flows(struct bb_postgres *s) {
-    struct bb_postgres_columns c;
+    struct bb_postgres_rows rows;
     if (!s->has_flow_news)
         return true;
-    bb_postgres_begin_columns(&c, &s->config.mem, 3);
-    for (const struct bb_postgres_queue *q = s->queues; q; q = q->next) {
-        const int64_t values[] = {q->number, q->ended, written_pause(s, q)};
+    bb_postgres_rows_begin(&rows, &s->config.mem, "iii");
+    for (const struct bb_postgres_queue *q = s->queues; q; q = q->next)
         if (q->number && (q->ended || q->has_own_pause))
-            bb_postgres_add_row(&c, values);
-    }
-    return bb_postgres_send_columns(&s->db, BB_PG_NOTE_FLOWS, &c);
+            bb_postgres_rows_add(&rows, q->number, (int64_t)q->ended, written_pause(s, q));
+    return bb_postgres_rows_send(&rows, &s->db, BB_PG_NOTE_FLOWS);
 }
 
 /* What has ended is under way no more. */

@@ -25,10 +25,6 @@ void bb_postgres_time(struct bb_postgres *s, struct bb_postgres_queue *q) {
         bb_heap_insert(&s->due, &q->node, due_ms, (uint64_t)q->number);
 }
 
-static struct bb_postgres_queue *of_node(struct bb_heap_node *node) {
-    return (struct bb_postgres_queue *)((char *)node - offsetof(struct bb_postgres_queue, node));
-}
-
 static bool has_place(struct bb_postgres *s, int64_t number) {
     size_t count = s->numbers ? s->numbers : 64;
     while (count <= (size_t)number)
@@ -188,138 +184,21 @@ static bool look_around(struct bb_postgres *s) {
     return true;
 }
 
-/* ---- leases ---- */
+/* ---- the pass ---- */
 
-static struct bb_parcel *parse(struct bb_postgres *s, const char *json, size_t length) {
-    bb_event_doc *document = NULL;
-    if (bb_event_parse(&s->config.mem, json, length, &document, NULL) != BB_OK)
-        return NULL;
-    struct bb_parcel *parcel = bb_parcel_new(&s->config.mem, bb_event_doc_event(document));
-    bb_event_doc_free(document);
-    return parcel;
-}
-
-/* The JSON came with the event's first row. */
-static struct bb_parcel *parcel_of(struct bb_postgres *s, const struct bb_postgres_leased *leased,
-                                   const PGresult *rows, int row) {
-    enum { JSON = 9 };
-    int64_t event = bb_postgres_db_int(rows, row, 2, 0);
-    for (size_t i = leased->leases.count; i-- > 0;)
-        if (leased->leases.rows[i].claim.event == event)
-            return bb_parcel_retain(leased->leases.rows[i].parcel);
-    if (PQgetisnull(rows, row, JSON))
-        return NULL;
-    return parse(s, PQgetvalue(rows, row, JSON), (size_t)PQgetlength(rows, row, JSON));
-}
-
-static void read_row(struct bb_postgres *s, struct bb_postgres_leased *leased,
-                     struct bb_postgres_queue *q, struct bb_parcel *parcel, const PGresult *rows,
-                     int row) {
-    leased->leases.due_ms[leased->leases.count] =
-        bb_postgres_db_int(rows, row, 4, 0) - s->offset_ms;
-    leased->leases.rows[leased->leases.count++] = (struct bb_delivery){
-        .parcel = parcel,
-        .queue = q->queue,
-        .history = {.enqueued_ms = bb_postgres_db_int(rows, row, 3, 0) - s->offset_ms,
-                    .attempts = (uint32_t)bb_postgres_db_int(rows, row, 6, 0),
-                    .steps = (uint32_t)bb_postgres_db_int(rows, row, 7, 0),
-                    .unknowns = (uint32_t)bb_postgres_db_int(rows, row, 8, 0)},
-        .claim = {.number = bb_postgres_db_int(rows, row, 0, 0),
-                  .event = bb_postgres_db_int(rows, row, 2, 0),
-                  .order_key = bb_postgres_db_int(rows, row, 5, 0),
-                  .lease = leased->leases.lease},
-    };
-}
-
-static void tell(struct bb_postgres *s, const char *what) {
+void bb_postgres_tell(struct bb_postgres *s, const char *what) {
     char text[BB_PG_TROUBLE + 32];
     snprintf(text, sizeof text, "outbox: %s", what);
     if (s->host.trouble)
         s->host.trouble(s->host.user, text);
 }
 
-/* One that cannot be read, or finds no memory, is tried again when its lease has run out: it must
- * not stand in the way of all others. */
-void bb_postgres_read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
-                             enum bb_pg which) {
-    const PGresult *rows = bb_postgres_db_result(&s->db, which);
-    for (int i = 0; i < bb_postgres_db_rows(rows) && leased->leases.count < BB_LEASES_BATCH; i++) {
-        if (PQgetisnull(rows, i, 0))
-            continue;
-        struct bb_postgres_queue *q = bb_postgres_find_queue(s, bb_postgres_db_int(rows, i, 1, 0));
-        struct bb_parcel *parcel = q ? parcel_of(s, leased, rows, i) : NULL;
-        if (parcel)
-            read_row(s, leased, q, parcel, rows, i);
-        else
-            tell(s, "a delivery's event cannot be read");
-    }
-}
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-/* Of the queues that are due, until there are enough to share a batch; fewer than LEAST of one are
- * not worth it. */
-enum { LEAST = 8, QUEUES = BB_LEASES_BATCH / LEAST };
-
-/* Takes them out of the heap; one that is full stays out until some of it is claimed. */
-static size_t choose_due(struct bb_postgres *s, struct bb_postgres_share shares[QUEUES],
-                         size_t left) {
-    size_t count = 0;
-    while (s->due.root && s->due.root->key <= s->now_ms && count < QUEUES) {
-        struct bb_postgres_queue *q = of_node(s->due.root);
-        size_t room = bb_leases_room(s->memory, q->queue, s->queue_count);
-        q->is_full = room == 0;
-        q->due_ms = INT64_MAX; /* not again in this pass */
-        q->is_stale = true;
-        bb_postgres_time(s, q);
-        if (room > 0)
-            shares[count++] = (struct bb_postgres_share){.queue = q, .most = (int64_t)room};
-    }
-    for (size_t i = 0; i < count; i++)
-        shares[i].most = least(shares[i].most, (int64_t)(left / count));
-    return count;
-}
-
-/* False: out of memory. */
-static bool send_leases(struct bb_postgres *s, const struct bb_postgres_share *shares, size_t count,
-                        enum bb_pg which, int64_t time_ms, const struct bb_leases *leases) {
-    struct bb_postgres_columns c;
-    bb_postgres_begin_columns(&c, &s->config.mem, 2);
-    for (size_t i = 0; i < count; i++) {
-        const int64_t values[] = {shares[i].queue->number, shares[i].most};
-        if (shares[i].most > 0)
-            bb_postgres_add_row(&c, values);
-    }
-    const char *numbers = bb_postgres_array(&c.arrays[0]), *most = bb_postgres_array(&c.arrays[1]);
-    if (numbers && most && c.rows > 0)
-        bb_postgres_db_send(&s->db, which, "titii", numbers, bb_leases_later(time_ms, s->offset_ms),
-                            most, leases->lease, s->config.lease_ms);
-    bb_postgres_free_columns(&c);
-    return numbers && most;
-}
-
-/* A fair share for each queue that is due: what is leased and cannot be sent is of use to nobody.
- */
-static bool lease_due(struct bb_postgres *s, struct bb_postgres_leased *leased) {
-    struct bb_postgres_share shares[QUEUES];
-    size_t count = choose_due(s, shares, BB_LEASES_BATCH - leased->leases.count);
-    if (!bb_postgres_limit_shares(s, shares, count) ||
-        !send_leases(s, shares, count, BB_PG_DUE, s->now_ms, &leased->leases) ||
-        !bb_postgres_db_exchange(&s->db))
-        return false;
-    bb_postgres_read_leased(s, leased, BB_PG_DUE);
-    return true;
-}
-
-/* ---- the pass ---- */
-
 /* Longer and longer, so that nothing else stands still while nobody answers. */
 static bool give_up(struct bb_postgres *s) {
     enum { FIRST_MS = 100, MOST_MS = 5000 };
-    tell(s, *s->db.trouble ? s->db.trouble : "out of memory");
+    bb_postgres_tell(s, *s->db.trouble ? s->db.trouble : "out of memory");
     bb_postgres_db_roll_back(&s->db);
+    bb_postgres_forget_matches(s);
     bb_postgres_make_stale(s);
     s->has_news = true;
     s->look_again_ms = s->now_ms;
@@ -335,7 +214,7 @@ static bool is_ready(struct bb_postgres *s) {
     bool was_connected = s->db.handle != NULL;
     bb_postgres_db_check(&s->db);
     if (was_connected && !s->db.handle)
-        tell(s, s->db.trouble);
+        bb_postgres_tell(s, s->db.trouble);
     return bb_postgres_db_connect(&s->db) && number_queues(s);
 }
 
@@ -385,7 +264,8 @@ static bool transact(struct bb_postgres *s, const struct task *task) {
     return ok || give_up(s);
 }
 
-/* After it there are no news, unless there was a whole batch of them. None at all may mean that
+/* After it there are no news, unless there was a whole batch of them, of which none has to be
+ * matched first. None at all may mean that
  * somebody else has them right now. */
 static void note_news(struct bb_postgres *s, const struct bb_postgres_leased *leased) {
     int64_t soon_ms = bb_leases_later(s->now_ms, SHORTEST_MS);
@@ -393,14 +273,14 @@ static void note_news(struct bb_postgres *s, const struct bb_postgres_leased *le
         return;
     if (leased->found == 0 && s->look_again_ms > soon_ms)
         s->look_again_ms = soon_ms;
-    s->has_news = leased->found == BB_LEASES_BATCH;
+    s->has_news = leased->found == BB_LEASES_BATCH && s->unmatched_count == 0;
 }
 
 static bool do_pass(struct bb_postgres *s, const struct task *task,
                     struct bb_postgres_leased *leased) {
     (void)task;
     if (!bb_postgres_fan_out(s, leased) || !refresh_stale(s) ||
-        !(leased->leases_nothing || lease_due(s, leased)) || !refresh_and_commit(s))
+        !(leased->leases_nothing || bb_postgres_lease_due(s, leased)) || !refresh_and_commit(s))
         return false;
     note_news(s, leased);
     return true;
@@ -444,11 +324,10 @@ static bool do_older(struct bb_postgres *s, const struct task *task,
     enum { SOME = 32 };
     const struct bb_postgres_share share = {.queue = task->queue, .most = SOME};
     if (!bb_postgres_send_settled(s, false) || !bb_postgres_send_flows(s) ||
-        !send_leases(s, &share, 1, BB_PG_OLDER, task->before_ms, &leased->leases) ||
+        !bb_postgres_send_leases(s, &share, 1, BB_PG_OLDER, task->before_ms, &leased->leases) ||
         !bb_postgres_db_exchange(&s->db))
         return false;
-    bb_postgres_read_leased(s, leased, BB_PG_OLDER);
-    return refresh_and_commit(s);
+    return bb_postgres_read_leased(s, leased, BB_PG_OLDER) && refresh_and_commit(s);
 }
 
 bool bb_postgres_lease_older(struct bb_postgres *s, struct bb_postgres_queue *q,

@@ -14,6 +14,7 @@
 
 #include "base/heap.h"
 #include "driver/store_leases.h"
+#include "driver/store_note.h"
 #include "driver/store_postgres.h"
 #include "driver/store_postgres_db.h"
 
@@ -38,6 +39,12 @@ struct bb_postgres_queue {
     char id[];
 };
 
+/* An event that was written by SQL. */
+struct bb_postgres_unmatched {
+    int64_t number;
+    struct bb_parcel *parcel;
+};
+
 struct bb_postgres {
     struct bb_store store; /* first */
     struct bb_store_postgres_config config;
@@ -50,6 +57,9 @@ struct bb_postgres {
     struct bb_postgres_db put_db;
     atomic_bool is_put; /* there are events that nobody has looked for */
 
+    pthread_mutex_t archive_lock; /* guards the connection to what is kept; taken before `lock` */
+    struct bb_postgres_db archive_db;
+
     pthread_mutex_t lock; /* guards all that follows */
     struct bb_postgres_db db;
     struct bb_store *memory; /* what is leased */
@@ -60,8 +70,11 @@ struct bb_postgres {
     size_t numbers;
     struct bb_heap due; /* of the queues that have something to lease */
     struct bb_settled settled;
-    bool has_news;           /* events were put, or may have been */
-    bool has_expired;        /* leases, which are to be freed */
+    struct bb_postgres_unmatched unmatched[BB_LEASES_BATCH]; /* of the last look, ... */
+    size_t unmatched_count, unmatched_at;                    /* ... from the next one on */
+    struct bb_postgres_rows matched;                         /* to be written by the next pass */
+    bool has_news;                                           /* events were put, or may have been */
+    bool has_expired;                                        /* leases, which are to be freed */
     bool has_flow_news;      /* a queue has ended attempts, or a pause of its own, to be written */
     bool has_others_pauses;  /* a queue has one */
     int64_t look_again_ms;   /* for what others have written */
@@ -76,30 +89,10 @@ struct bb_postgres {
 /* What one transaction leases. */
 struct bb_postgres_leased {
     struct bb_leases leases;
-    bool has_looked; /* for new events, and found so many */
+    bool has_looked; /* for new events, and found so many, those that have to be matched too */
     size_t found;
     bool leases_nothing;
 };
-
-/* ---- store_postgres_columns.c ---- */
-
-enum { BB_PG_COLUMNS = 6 };
-
-/* Rows on their way to the server, one array for each of their columns. */
-struct bb_postgres_columns {
-    struct bb_buf arrays[BB_PG_COLUMNS];
-    size_t width;
-    size_t rows;
-};
-
-void bb_postgres_begin_columns(struct bb_postgres_columns *c, const bb_allocator *mem,
-                               size_t width);
-void bb_postgres_add_row(struct bb_postgres_columns *c, const int64_t *values);
-void bb_postgres_free_columns(struct bb_postgres_columns *c);
-
-/* Sends the statement for them, if there are any, and frees them. False: out of memory. */
-bool bb_postgres_send_columns(struct bb_postgres_db *db, enum bb_pg which,
-                              struct bb_postgres_columns *c);
 
 /* ---- store_postgres_settle.c ---- */
 
@@ -107,21 +100,58 @@ bool bb_postgres_send_columns(struct bb_postgres_db *db, enum bb_pg which,
  * is had. */
 bool bb_postgres_send_settled(struct bb_postgres *s, bool is_locked);
 
-/* Looks for new events and fans them out, within the transaction that `begin` has added to the next
- * exchange; what was settled goes along with it. */
-bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *leased);
-
 /* The leases of what is in memory, in two halves around an exchange: `until_ms` is theirs then. */
 bool bb_postgres_send_renewals(struct bb_postgres *s);
 void bb_postgres_note_renewals(struct bb_postgres *s, int64_t until_ms);
 
-/* ---- store_postgres_flow.c ---- */
+/* ---- store_postgres_events.c ---- */
+
+/* Looks for new events and fans them out, within the transaction that `begin` has added to the next
+ * exchange; what was settled goes along with it. */
+bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *leased);
+
+/* As the store's contract says. Nothing of it touches the database: passes do. */
+struct bb_parcel *bb_postgres_unmatched(struct bb_store *store, int64_t *number);
+int bb_postgres_match(struct bb_store *store, int64_t number, const struct bb_parcel *parcel,
+                      const struct bb_put *puts, size_t count);
+
+/* Those that wait to be matched; and those that were, too. They are looked for again. */
+void bb_postgres_forget_unmatched(struct bb_postgres *s);
+void bb_postgres_forget_matches(struct bb_postgres *s);
+
+/* ---- store_postgres.c ---- */
+
+/* The webhooks of an event and their order keys, as arrays. False: out of memory. */
+bool bb_postgres_print_webhooks(struct bb_buf *webhooks, struct bb_buf *order_keys,
+                                const struct bb_put *puts, size_t count);
+
+/* ---- store_postgres_archive.c ---- */
+
+extern const struct bb_store_archive bb_store_postgres_archive;
+
+/* ---- store_postgres_lease.c ---- */
 
 /* So many of a queue may be leased. */
 struct bb_postgres_share {
     struct bb_postgres_queue *queue;
     int64_t most;
 };
+
+/* Takes in what such a statement has leased. What must be written about events that nobody can read
+ * is added to the next exchange. False: out of memory. */
+bool bb_postgres_read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
+                             enum bb_pg which);
+
+/* Adds to the next exchange what leases so much of each of the queues: due by `time_ms`, or
+ * enqueued before. False: out of memory. */
+bool bb_postgres_send_leases(struct bb_postgres *s, const struct bb_postgres_share *shares,
+                             size_t count, enum bb_pg which, int64_t time_ms,
+                             const struct bb_leases *leases);
+
+/* Leases what is due, within the transaction. */
+bool bb_postgres_lease_due(struct bb_postgres *s, struct bb_postgres_leased *leased);
+
+/* ---- store_postgres_flow.c ---- */
 
 /* Of queues with a rate it leaves what may begin now, over all processes, and takes the right to
  * lease it: until the end of the transaction. A queue whose right another one has gets nothing. */
@@ -151,9 +181,8 @@ bool bb_postgres_waits_for_turn(const struct bb_postgres *s, int64_t now_ms);
 
 struct bb_postgres_queue *bb_postgres_find_queue(const struct bb_postgres *s, int64_t number);
 
-/* Takes in what such a statement has leased. */
-void bb_postgres_read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
-                             enum bb_pg which);
+/* Tells the host of trouble. */
+void bb_postgres_tell(struct bb_postgres *s, const char *what);
 
 /* What waits in any of them must be looked for again. */
 void bb_postgres_make_stale(struct bb_postgres *s);

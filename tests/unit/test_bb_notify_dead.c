@@ -163,7 +163,7 @@ static void an_event_that_cannot_be_read_is_listed(void **state) {
     assert_int_equal(RUN("stats"), 0); /* makes the file */
     execute("INSERT INTO bb_event(json, webhooks) VALUES('no \"JSON', '0 3:ops,')");
     assert_int_equal(RUN("deliver"), 0);
-    assert_listed(fixture, "dead       its event cannot be read\n");
+    assert_listed(fixture, "dead       its event cannot be read: the event is not JSON\n");
     assert_int_equal(RUN("list", "1"), 0);
     assert_told(fixture->result.out, "event     no \"JSON\n");
     assert_int_equal(RUN("-j", "list"), 0);
@@ -287,14 +287,26 @@ static void an_event_that_was_written_by_sql_is_delivered(void **state) {
     assert_int_equal(server_requests(fixture->receiver), 1);
 }
 
-static void an_event_of_sql_that_cannot_be_read_is_told_and_dropped(void **state) {
+static void an_event_of_sql_that_cannot_be_read_is_a_letter_that_can_be_mended(void **state) {
     notify *fixture = *state;
+    answer(fixture, "/ops", &yes);
     assert_int_equal(RUN("stats"), 0); /* makes the file */
     execute("INSERT INTO bb_event(json) VALUES('nonsense')");
     assert_int_equal(RUN("deliver"), 0);
-    assert_told(fixture->result.err, "written by SQL cannot be read; it is dropped\n");
+    assert_told(fixture->result.err, "event 1 became a dead letter: its event cannot be read: the "
+                                     "event is not JSON\n");
     assert_int_equal(RUN("deliver"), 0);
     assert_string_equal(fixture->result.err, "");
+    assert_int_equal(RUN("list", "1"), 0);
+    assert_told(fixture->result.out, "webhook   -\n");
+    assert_told(fixture->result.out, "reason    its event cannot be read: the event is not JSON\n");
+    assert_told(fixture->result.out, "event     nonsense\n");
+    execute("UPDATE bb_event SET json = '{\"activity_type\":\"bb.issue.create\"}' WHERE number ="
+            " (SELECT event FROM bb_dead WHERE number = 1)");
+    assert_int_equal(RUN("--yes", "replay", "1"), 0);
+    assert_int_equal(RUN("deliver"), 0);
+    assert_told(fixture->result.out, "1 delivery: 1 delivered\n");
+    assert_listed(fixture, "0 dead letters");
 }
 
 /* ---- usage ---- */
@@ -368,7 +380,7 @@ int main(void) {
         DEAD_TEST(one_letter_is_replayed_by_its_number),
         DEAD_TEST(purge_forgets_what_is_older),
         DEAD_TEST(an_event_that_was_written_by_sql_is_delivered),
-        DEAD_TEST(an_event_of_sql_that_cannot_be_read_is_told_and_dropped),
+        DEAD_TEST(an_event_of_sql_that_cannot_be_read_is_a_letter_that_can_be_mended),
         DEAD_TEST(options_that_make_no_sense_are_refused),
         DEAD_TEST(values_that_say_nothing_are_refused),
     };

@@ -41,33 +41,71 @@ static void put_one(struct bb_queue *queue, const char *id) {
     bb_parcel_release(parcel);
 }
 
+static void match_all(struct bb_queue *queue) {
+    struct bb_parcel *parcel;
+    int64_t number;
+    while ((parcel = store->vtable->unmatched(store, &number))) {
+        struct bb_put put = {queue, 7};
+        store->vtable->match(store, number, parcel, &put, 1);
+        bb_parcel_release(parcel);
+    }
+}
+
+static void end(struct bb_delivery *delivery) {
+    bb_outcome outcome = BB_OUTCOME_INIT;
+    const struct bb_result result = {&outcome, 7};
+    outcome.verdict = BB_DEAD;
+    snprintf(outcome.text, sizeof outcome.text, "nobody is \"there\"");
+    store->vtable->settle(store, delivery, BB_SETTLED, 0, &result);
+}
+
 /* A life, as far as there is memory for it; time passes, because a pass that fails is tried again
  * later. */
 static void live(void *user) {
     struct bb_store_postgres_config config = {.mem = *alloc_library(), .lease_ms = 60000};
     struct bb_queue *queue, *taken;
     struct bb_delivery *delivery;
+    size_t count;
     if (bb_store_postgres_open(&config, user, &store, NULL) != BB_OK)
         return;
     if ((queue = store->vtable->open(store, "hook", NULL))) {
         put_one(queue, "one");
         put_one(queue, "two");
-        for (int64_t now_ms = 1; now_ms < 40000; now_ms += 10000) {
-            if (!(taken = store->vtable->take(store, now_ms)))
+        for (int64_t now_ms = 1; now_ms < 60000; now_ms += 10000) {
+            taken = store->vtable->take(store, now_ms);
+            match_all(queue);
+            if (!taken)
                 continue;
             if ((delivery = store->vtable->claim(store, taken, now_ms)))
                 store_retry(delivery, now_ms);
+            if ((delivery = store->vtable->claim(store, taken, now_ms)))
+                end(delivery);
             store->vtable->give(store, taken, 0);
         }
+        store->vtable->archive->cancel(store, "nobody's", &count, NULL);
     }
     store->vtable->free(store);
+}
+
+/* Each life has an event by SQL to match, and one that nobody can read. */
+static void live_with_sql(void *user) {
+    PGconn *db = postgres_connect();
+    postgres_run(db, "INSERT INTO bb_event(json) VALUES('{\"activity_type\":\"bb.issue.create\"}'),"
+                     " ('nonsense')");
+    PQfinish(db);
+    live(user);
 }
 
 static void memory_that_runs_out_leaves_nothing_behind(void **state) {
     char conninfo[256];
     (void)state;
     snprintf(conninfo, sizeof(conninfo), "%s", postgres_fresh());
-    alloc_fail_each("a store's life", 50, live, conninfo);
+    live(conninfo); /* makes the tables */
+    alloc_fail_each("a store's life", 50, live_with_sql, conninfo);
+    PGconn *db = postgres_connect();
+    assert_true(postgres_run(db, "SELECT count(*) FROM bb_dead WHERE webhook = 0") > 0);
+    assert_true(postgres_run(db, "SELECT count(*) FROM bb_dead WHERE webhook <> 0") > 0);
+    PQfinish(db);
     store = NULL;
 }
 

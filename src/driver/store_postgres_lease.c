@@ -1,0 +1,151 @@
+/* What is due is leased, and what was leased gets into memory. */
+#include "driver/store_postgres_work.h"
+
+/* ---- rows that are leased ---- */
+
+/* The JSON came with the event's first row. NULL: it is no event, or there is no memory. */
+static struct bb_parcel *parcel_of(struct bb_postgres *s, const struct bb_postgres_leased *leased,
+                                   const PGresult *rows, int row, bb_error *error) {
+    enum { JSON = 9 };
+    int64_t event = bb_postgres_db_int(rows, row, 2, 0);
+    for (size_t i = leased->leases.count; i-- > 0;)
+        if (leased->leases.rows[i].claim.event == event)
+            return bb_parcel_retain(leased->leases.rows[i].parcel);
+    while (row > 0 &&
+           (PQgetisnull(rows, row, JSON) || bb_postgres_db_int(rows, row, 2, 0) != event))
+        row--;
+    return bb_note_parcel(&s->config.mem, event, PQgetvalue(rows, row, JSON),
+                          (size_t)PQgetlength(rows, row, JSON), error);
+}
+
+static void read_row(struct bb_postgres *s, struct bb_postgres_leased *leased,
+                     struct bb_postgres_queue *q, struct bb_parcel *parcel, const PGresult *rows,
+                     int row) {
+    leased->leases.due_ms[leased->leases.count] =
+        bb_postgres_db_int(rows, row, 4, 0) - s->offset_ms;
+    leased->leases.rows[leased->leases.count++] = (struct bb_delivery){
+        .parcel = parcel,
+        .queue = q->queue,
+        .history = {.enqueued_ms = bb_postgres_db_int(rows, row, 3, 0) - s->offset_ms,
+                    .attempts = (uint32_t)bb_postgres_db_int(rows, row, 6, 0),
+                    .steps = (uint32_t)bb_postgres_db_int(rows, row, 7, 0),
+                    .unknowns = (uint32_t)bb_postgres_db_int(rows, row, 8, 0)},
+        .claim = {.number = bb_postgres_db_int(rows, row, 0, 0),
+                  .event = bb_postgres_db_int(rows, row, 2, 0),
+                  .order_key = bb_postgres_db_int(rows, row, 5, 0),
+                  .lease = leased->leases.lease},
+    };
+}
+
+/* Leased rows of events that nobody can read, on their way to the dead letters. */
+struct unreadable {
+    struct bb_postgres_rows ended, orders;
+};
+
+static void begin_unreadable(struct bb_postgres *s, struct unreadable *u) {
+    bb_postgres_rows_begin(&u->ended, &s->config.mem, "iiiiu");
+    bb_postgres_rows_begin(&u->orders, &s->config.mem, "ii");
+}
+
+static void add_unreadable(struct bb_postgres *s, struct unreadable *u, const PGresult *rows,
+                           int row, int64_t lease, const bb_error *error) {
+    char reason[BB_NOTE_REASON];
+    int64_t order_key = bb_postgres_db_int(rows, row, 5, 0);
+    bb_note_unreadable(reason, error);
+    bb_note_tell_unreadable(&s->host, bb_postgres_db_int(rows, row, 2, 0), reason);
+    bb_postgres_rows_add(&u->ended, bb_postgres_db_int(rows, row, 0, 0), lease,
+                         bb_postgres_db_int(rows, row, 6, 0), (int64_t)BB_DEAD, reason);
+    if (order_key)
+        bb_postgres_rows_add(&u->orders, bb_postgres_db_int(rows, row, 1, 0), order_key);
+}
+
+static bool send_unreadable(struct bb_postgres *s, struct unreadable *u) {
+    if (u->orders.count > 0)
+        bb_postgres_db_send(&s->db, BB_PG_LOCK_ORDER, "");
+    bool ok = bb_postgres_rows_send(&u->ended, &s->db, BB_PG_END);
+    return bb_postgres_rows_send(&u->orders, &s->db, BB_PG_NEXT_OF_ORDER) && ok;
+}
+
+/* One that finds no memory is tried again when its lease has run out: it must not stand in the way
+ * of all others. */
+bool bb_postgres_read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
+                             enum bb_pg which) {
+    const PGresult *rows = bb_postgres_db_result(&s->db, which);
+    struct unreadable bad;
+    begin_unreadable(s, &bad);
+    for (int i = 0; i < bb_postgres_db_rows(rows) && leased->leases.count < BB_LEASES_BATCH; i++) {
+        bb_error error = BB_ERROR_INIT;
+        if (PQgetisnull(rows, i, 0))
+            continue;
+        struct bb_postgres_queue *q = bb_postgres_find_queue(s, bb_postgres_db_int(rows, i, 1, 0));
+        struct bb_parcel *parcel = q ? parcel_of(s, leased, rows, i, &error) : NULL;
+        if (parcel)
+            read_row(s, leased, q, parcel, rows, i);
+        else if (error.code == BB_ERR_EVENT)
+            add_unreadable(s, &bad, rows, i, leased->leases.lease, &error);
+        else
+            bb_postgres_tell(s, "out of memory");
+    }
+    return send_unreadable(s, &bad);
+}
+
+static struct bb_postgres_queue *of_node(struct bb_heap_node *node) {
+    return (struct bb_postgres_queue *)((char *)node - offsetof(struct bb_postgres_queue, node));
+}
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* ---- leasing ---- */
+
+/* Of the queues that are due, until there are enough to share a batch; fewer than LEAST of one are
+ * not worth it. */
+enum { LEAST = 8, QUEUES = BB_LEASES_BATCH / LEAST };
+
+/* Takes them out of the heap; one that is full stays out until some of it is claimed. */
+static size_t choose_due(struct bb_postgres *s, struct bb_postgres_share shares[QUEUES],
+                         size_t left) {
+    size_t count = 0;
+    while (s->due.root && s->due.root->key <= s->now_ms && count < QUEUES) {
+        struct bb_postgres_queue *q = of_node(s->due.root);
+        size_t room = bb_leases_room(s->memory, q->queue, s->queue_count);
+        q->is_full = room == 0;
+        q->due_ms = INT64_MAX; /* not again in this pass */
+        q->is_stale = true;
+        bb_postgres_time(s, q);
+        if (room > 0)
+            shares[count++] = (struct bb_postgres_share){.queue = q, .most = (int64_t)room};
+    }
+    for (size_t i = 0; i < count; i++)
+        shares[i].most = least(shares[i].most, (int64_t)(left / count));
+    return count;
+}
+
+/* False: out of memory. */
+bool bb_postgres_send_leases(struct bb_postgres *s, const struct bb_postgres_share *shares,
+                             size_t count, enum bb_pg which, int64_t time_ms,
+                             const struct bb_leases *leases) {
+    struct bb_postgres_rows rows;
+    bb_postgres_rows_begin(&rows, &s->config.mem, "ii");
+    for (size_t i = 0; i < count; i++)
+        if (shares[i].most > 0)
+            bb_postgres_rows_add(&rows, shares[i].queue->number, shares[i].most);
+    const char *numbers = bb_postgres_array(&rows.columns[0]);
+    const char *most = bb_postgres_array(&rows.columns[1]);
+    if (numbers && most && rows.count > 0)
+        bb_postgres_db_send(&s->db, which, "titii", numbers, bb_leases_later(time_ms, s->offset_ms),
+                            most, leases->lease, s->config.lease_ms);
+    bb_postgres_rows_free(&rows);
+    return numbers && most;
+}
+
+/* A fair share for each queue that is due: what is leased and cannot be sent is of use to nobody.
+ */
+bool bb_postgres_lease_due(struct bb_postgres *s, struct bb_postgres_leased *leased) {
+    struct bb_postgres_share shares[QUEUES];
+    size_t count = choose_due(s, shares, BB_LEASES_BATCH - leased->leases.count);
+    return bb_postgres_limit_shares(s, shares, count) &&
+           bb_postgres_send_leases(s, shares, count, BB_PG_DUE, s->now_ms, &leased->leases) &&
+           bb_postgres_db_exchange(&s->db) && bb_postgres_read_leased(s, leased, BB_PG_DUE);
+}
