@@ -1,19 +1,19 @@
 /* Dead letters, the log of attempts, and what is taken back: on a connection of their own, so that
  * passes go on meanwhile. */
-#include <string.h>
-
 #include "driver/store_postgres_work.h"
 
 enum { STEP = 500 };
 
+#define KEY BB_PG_UTF8("$1")
+#define WEBHOOK_ID BB_PG_UTF8("$2")
+
 /* $7 and $8: behind that one. */
 #define FITS                                                                                       \
     " WHERE ($1::bigint = 0 OR d.number = $1) AND ($2::bytea IS NULL OR d.webhook = (SELECT"       \
-    " number FROM bb_webhook WHERE id = " BB_PG_UTF8(                                              \
-        "$2") ")) AND d.died_ms >= $3 AND"                                                         \
-              " ($4::bigint = 0 OR d.died_ms < $4) AND ($5::bigint = 0 OR d.verdict = $5)"         \
-              " AND (d.died_ms, d.number) > ($7::bigint, $8::bigint)"                              \
-              " ORDER BY d.died_ms, d.number LIMIT $6"
+    " number FROM bb_webhook WHERE id = " WEBHOOK_ID ")) AND d.died_ms >= $3 AND"                  \
+    " ($4::bigint = 0 OR d.died_ms < $4) AND ($5::bigint = 0 OR d.verdict = $5)"                   \
+    " AND (d.died_ms, d.number) > ($7::bigint, $8::bigint)"                                        \
+    " ORDER BY d.died_ms, d.number LIMIT $6"
 
 /* Of the events that lose, or get, rows of `from`: the new counts, locked in the order of their
  * numbers, as everybody does. */
@@ -22,6 +22,10 @@ enum { STEP = 500 };
     " FROM bb_event e JOIN (SELECT event, count(*)::int AS count, count(*) FILTER"                 \
     " (WHERE webhook <> 0)::int AS known FROM " from " GROUP BY event) AS c"                       \
     " ON c.event = e.number ORDER BY e.number FOR UPDATE OF e),"
+#define EVENTS_OF_REVIVED EVENTS("fit", "+ c.known", "- c.count")
+#define EVENTS_OF_FORGOTTEN EVENTS("old", "", "- c.count")
+#define EVENTS_OF_TAKEN_BACK EVENTS("back", "- c.count", "")
+
 #define FORGET_EVENTS                                                                              \
     " gone AS (DELETE FROM bb_event e USING events v WHERE e.number = v.number AND v.open <= 0"    \
     " AND v.dead <= 0), kept AS (UPDATE bb_event e SET open = v.open, dead = v.dead, key ="        \
@@ -39,13 +43,11 @@ static const char revive_dead[] =
     "WITH fit AS MATERIALIZED (SELECT d.number, d.webhook, d.event FROM bb_dead d" FITS
     " FOR UPDATE), revived AS (INSERT INTO bb_delivery(number, webhook, event, enqueued_ms, due_ms,"
     " order_key, is_held) SELECT number, webhook, event, " BB_PG_NOW_MS ", 0, 0, false FROM fit"
-    " WHERE webhook <> 0), dropped AS (DELETE FROM bb_dead d USING fit f WHERE d.number ="
-    " f.number)," EVENTS("fit", "+ c.known",
-                         "- c.count") " changed AS (UPDATE bb_event e SET open = nullif(v.open, "
-                                      "0), dead = v.dead, enqueued_ms ="
-                                      " CASE WHEN v.open = 0 THEN " BB_PG_NOW_MS
-                                      " ELSE e.enqueued_ms END FROM events v"
-                                      " WHERE e.number = v.number) SELECT count(*) FROM fit";
+    " WHERE webhook <> 0),"
+    " dropped AS (DELETE FROM bb_dead d USING fit f WHERE d.number = f.number)," EVENTS_OF_REVIVED
+    " changed AS (UPDATE bb_event e SET open = nullif(v.open, 0), dead = v.dead, enqueued_ms ="
+    " CASE WHEN v.open = 0 THEN " BB_PG_NOW_MS " ELSE e.enqueued_ms END FROM events v"
+    " WHERE e.number = v.number) SELECT count(*) FROM fit";
 
 static const char list_attempts[] =
     "SELECT at_ms, duration_ms, attempt, verdict, status, code, words FROM bb_attempt"
@@ -53,25 +55,23 @@ static const char list_attempts[] =
 
 static const char forget_old[] =
     "WITH old AS MATERIALIZED (SELECT number, webhook, event FROM bb_dead WHERE died_ms < $1"
-    " ORDER BY died_ms, number LIMIT $2 FOR UPDATE SKIP LOCKED), forgotten AS (DELETE FROM bb_dead"
-    " d USING old o WHERE d.number = o.number)," EVENTS("old", "", "- c.count") FORGET_EVENTS
+    " ORDER BY died_ms, number LIMIT $2 FOR UPDATE SKIP LOCKED),"
+    " dropped AS (DELETE FROM bb_dead d USING old o WHERE d.number = o.number)"
+    "," EVENTS_OF_FORGOTTEN FORGET_EVENTS
     ", lines AS (DELETE FROM bb_attempt a USING (SELECT delivery, number FROM bb_attempt"
     " WHERE at_ms < $1 ORDER BY at_ms LIMIT $2 FOR UPDATE SKIP LOCKED) AS o WHERE a.delivery ="
     " o.delivery AND a.number = o.number RETURNING 1)"
     " SELECT (SELECT count(*) FROM old) + (SELECT count(*) FROM lines)";
 
-static const char forget_new[] = "WITH gone AS (DELETE FROM bb_event WHERE key = " BB_PG_UTF8(
-    "$1") " AND open IS NULL RETURNING"
-          " coalesce(cardinality(webhooks), 1) AS wanted) SELECT coalesce(sum(wanted), 0) FROM "
-          "gone";
+static const char forget_new[] =
+    "WITH gone AS (DELETE FROM bb_event WHERE key = " KEY " AND open IS NULL RETURNING"
+    " coalesce(cardinality(webhooks), 1) AS wanted) SELECT coalesce(sum(wanted), 0) FROM gone";
 static const char forget_deliveries[] =
     "WITH back AS MATERIALIZED (SELECT d.number, d.webhook, d.event, d.order_key FROM bb_delivery d"
-    " JOIN bb_event e ON e.number = d.event WHERE e.key = " BB_PG_UTF8(
-        "$1") " AND d.lease = 0"
-              " ORDER BY d.number FOR UPDATE OF d SKIP LOCKED),"
-              " canceled AS (DELETE FROM bb_delivery d USING back b WHERE d.number = "
-              "b.number)," EVENTS("back", "- c.count", "") FORGET_EVENTS
-    " SELECT webhook, order_key FROM back";
+    " JOIN bb_event e ON e.number = d.event WHERE e.key = " KEY " AND d.lease = 0"
+    " ORDER BY d.number FOR UPDATE OF d SKIP LOCKED),"
+    " dropped AS (DELETE FROM bb_delivery d USING back b WHERE d.number = b.number)"
+    "," EVENTS_OF_TAKEN_BACK FORGET_EVENTS " SELECT webhook, order_key FROM back";
 
 /* ---- transactions ---- */
 

@@ -1,6 +1,4 @@
 /* New events: they are matched, where SQL has written them, and fanned out into deliveries. */
-#include <string.h>
-
 #include "driver/store_postgres_work.h"
 #include "event/event_json.h"
 

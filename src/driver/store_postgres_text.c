@@ -3,6 +3,12 @@
 
 #define NOW_MS BB_PG_NOW_MS
 #define UTF8(parameter) BB_PG_UTF8(parameter)
+#define TEXTS_2 UTF8("$2") "::text[]"
+#define TEXTS_3 UTF8("$3") "::text[]"
+#define TEXTS_4 UTF8("$4") "::text[]"
+#define TEXTS_5 UTF8("$5") "::text[]"
+#define TEXTS_7 UTF8("$7") "::text[]"
+#define TEXTS_8 UTF8("$8") "::text[]"
 
 /* The second number is a table's, so that two outboxes in two schemas do not wait for each other.
  */
@@ -17,6 +23,12 @@
     "WITH own AS MATERIALIZED (SELECT d.number" columns " FROM bb_delivery d"                      \
     " JOIN unnest($1::bigint[], $2::bigint[]" more                                                 \
     " ON s.number = d.number AND s.lease = d.lease ORDER BY d.number FOR UPDATE OF d) "
+
+/* Those that are over: verdict 0, or that and why they are dead. */
+#define ENDED_ROWS                                                                                 \
+    OWN_ROWS(", d.webhook, d.event, d.enqueued_ms, s.attempts, s.verdict, s.reason",               \
+             ", $3::bigint[], $4::bigint[], " TEXTS_5                                              \
+             ") AS s(number, lease, attempts, verdict, reason)")
 
 /* Leases what `choice` finds for each of the webhooks $1, of each at most as many as $3 says; an
  * event's JSON comes with its first row. The rows come queue by queue, in the order of $1. */
@@ -63,14 +75,11 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         ", false)::int",
     /* Who wants what was written by SQL. One process at a time: what others have matched by then
      * is theirs. */
-    [BB_PG_MATCH] =
-        "UPDATE bb_event e SET json = m.json, webhooks = m.webhooks::text[], order_keys"
-        " = m.order_keys::bigint[] FROM unnest($1::bigint[], " UTF8("$2") "::text[], " UTF8(
-            "$3") "::text[], " UTF8("$4") "::text[]) AS"
-                                          " m(number, json, webhooks, order_keys) WHERE e.number = "
-                                          "m.number AND"
-                                          " e.open IS NULL AND e.webhooks IS NULL AND"
-                                          " (SELECT pg_try_advisory_xact_lock(" FAN_OUT_LOCK "))",
+    [BB_PG_MATCH] = "UPDATE bb_event e SET json = m.json, webhooks = m.webhooks::text[],"
+                    " order_keys = m.order_keys::bigint[] FROM unnest($1::bigint[], " TEXTS_2
+                    ", " TEXTS_3 ", " TEXTS_4 ") AS m(number, json, webhooks, order_keys)"
+                    " WHERE e.number = m.number AND e.open IS NULL AND e.webhooks IS NULL AND"
+                    " (SELECT pg_try_advisory_xact_lock(" FAN_OUT_LOCK "))",
     /* One process at a time fans out; the others find nothing. */
     [BB_PG_NEW_EVENTS] = "SELECT number, (EXISTS (SELECT FROM unnest(order_keys) AS k(order_key)"
                          " WHERE k.order_key <> 0))::int, CASE WHEN webhooks IS NULL THEN json END"
@@ -81,15 +90,12 @@ static const char *const texts[BB_PG_STATEMENTS] = {
      */
     [BB_PG_BURY_EVENTS] =
         "WITH bad AS MATERIALIZED (SELECT e.number, e.enqueued_ms, s.reason FROM bb_event e JOIN"
-        " unnest($1::bigint[], " UTF8(
-            "$2") "::text[]) AS s(event, reason) ON s.event = e.number),"
-                  " buried AS (INSERT INTO bb_dead(number, webhook, event, enqueued_ms, died_ms, "
-                  "attempts,"
-                  " verdict, reason) SELECT nextval(pg_get_serial_sequence('bb_delivery', "
-                  "'number')), 0,"
-                  " number, enqueued_ms, " NOW_MS ", 0, 3, reason FROM bad)"
-                  " UPDATE bb_event e SET open = 0, dead = 1, key = NULL FROM bad b"
-                  " WHERE e.number = b.number",
+        " unnest($1::bigint[], " TEXTS_2 ") AS s(event, reason) ON s.event = e.number),"
+        " buried AS (INSERT INTO bb_dead(number, webhook, event, enqueued_ms, died_ms, attempts,"
+        " verdict, reason) SELECT nextval(pg_get_serial_sequence('bb_delivery', 'number')), 0,"
+        " number, enqueued_ms, " NOW_MS ", 0, 3, reason FROM bad)"
+        " UPDATE bb_event e SET open = 0, dead = 1, key = NULL FROM bad b"
+        " WHERE e.number = b.number",
     /* Whoever adds to, or ends, a delivery that others wait for: else one that is added while its
      * predecessor ends would be held for ever. */
     [BB_PG_LOCK_ORDER] = "SELECT pg_advisory_xact_lock(" ORDER_LOCK ")",
@@ -200,44 +206,26 @@ static const char *const texts[BB_PG_STATEMENTS] = {
                                                                    "o.number",
     /* The dead ones stay as letters. What is left of an event when none of its deliveries waits any
      * more lets go of its key. */
-    [BB_PG_END] = OWN_ROWS(
-        ", d.webhook, d.event, d.enqueued_ms, s.attempts, s.verdict, s.reason",
-        ", $3::bigint[], $4::bigint[], " UTF8(
-            "$5") "::text[]) AS s(number,"
-                  " lease, attempts, verdict, reason)") ", ended AS (DELETE FROM bb_delivery d "
-                                                        "USING own o WHERE d.number = o.number),"
-                                                        " buried AS (INSERT INTO bb_dead(number, "
-                                                        "webhook, event, enqueued_ms, died_ms, "
-                                                        "attempts,"
-                                                        " verdict, reason) SELECT number, webhook, "
-                                                        "event, enqueued_ms, " NOW_MS ", attempts,"
-                                                        " verdict, reason FROM own WHERE verdict "
-                                                        "<> 0),"
-                                                        " events AS MATERIALIZED (SELECT e.number, "
-                                                        "e.open - c.ended AS open, e.dead + c.died "
-                                                        "AS"
-                                                        " dead FROM bb_event e JOIN (SELECT event, "
-                                                        "count(*)::int AS ended, count(*) FILTER"
-                                                        " (WHERE verdict <> 0)::int AS died FROM "
-                                                        "own GROUP BY event) AS c ON c.event = "
-                                                        "e.number"
-                                                        " ORDER BY e.number FOR UPDATE OF e),"
-                                                        " gone AS (DELETE FROM bb_event e USING "
-                                                        "events v WHERE e.number = v.number AND"
-                                                        " v.open <= 0 AND v.dead <= 0)"
-                                                        " UPDATE bb_event e SET open = v.open, "
-                                                        "dead = v.dead, key = CASE WHEN v.open > 0 "
-                                                        "THEN"
-                                                        " e.key END FROM events v WHERE e.number = "
-                                                        "v.number AND (v.open > 0 OR v.dead > 0)",
+    [BB_PG_END] = ENDED_ROWS
+    ", ended AS (DELETE FROM bb_delivery d USING own o WHERE d.number = o.number),"
+    " buried AS (INSERT INTO bb_dead(number, webhook, event, enqueued_ms, died_ms, attempts,"
+    " verdict, reason) SELECT number, webhook, event, enqueued_ms, " NOW_MS ", attempts,"
+    " verdict, reason FROM own WHERE verdict <> 0),"
+    " events AS MATERIALIZED (SELECT e.number, e.open - c.ended AS open, e.dead + c.died AS"
+    " dead FROM bb_event e JOIN (SELECT event, count(*)::int AS ended, count(*) FILTER"
+    " (WHERE verdict <> 0)::int AS died FROM own GROUP BY event) AS c ON c.event = e.number"
+    " ORDER BY e.number FOR UPDATE OF e),"
+    " gone AS (DELETE FROM bb_event e USING events v WHERE e.number = v.number AND"
+    " v.open <= 0 AND v.dead <= 0)"
+    " UPDATE bb_event e SET open = v.open, dead = v.dead, key = CASE WHEN v.open > 0 THEN"
+    " e.key END FROM events v WHERE e.number = v.number AND (v.open > 0 OR v.dead > 0)",
     [BB_PG_LOG] =
-        "INSERT INTO bb_attempt(delivery, webhook, at_ms, duration_ms, attempt, verdict,"
-        " status, code, words) SELECT s.delivery, s.webhook, n.now_ms, s.duration_ms,"
-        " s.attempt, s.verdict, s.status, s.code, s.words FROM unnest($1::bigint[],"
-        " $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], " UTF8(
-            "$7") "::text[], " UTF8("$8") "::text[]) AS s(delivery, webhook,"
-                                          " duration_ms, attempt, verdict, status, code, words),"
-                                          " (SELECT " NOW_MS " AS now_ms) AS n",
+        "INSERT INTO bb_attempt(delivery, webhook, at_ms, duration_ms, attempt, verdict, status,"
+        " code, words) SELECT s.delivery, s.webhook, n.now_ms, s.duration_ms, s.attempt, s.verdict,"
+        " s.status, s.code, s.words FROM unnest($1::bigint[], $2::bigint[], $3::bigint[],"
+        " $4::bigint[], $5::bigint[], $6::bigint[], " TEXTS_7 ", " TEXTS_8 ") AS s(delivery,"
+        " webhook, duration_ms, attempt, verdict, status, code, words),"
+        " (SELECT " NOW_MS " AS now_ms) AS n",
     /* The first of a key is held by nobody. */
     [BB_PG_NEXT_OF_ORDER] =
         "WITH next AS MATERIALIZED (SELECT h.number FROM (SELECT DISTINCT webhook, order_key"
