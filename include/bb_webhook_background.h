@@ -107,6 +107,8 @@ typedef struct bb_enqueue_options {
     int reserved;      /* zero */
     const char *key; /* while an event with the same key waits in the outbox, this one is not taken
                         (and that is no error). Needs an outbox that keeps events. NULL: none */
+    const char *const *keys; /* the same for bb_webhook_enqueue_many: one for each of its events,
+                                NULL where it has none */
 } bb_enqueue_options;
 #define BB_ENQUEUE_OPTIONS_INIT BB_INIT_STRUCT(bb_enqueue_options)
 
@@ -119,7 +121,16 @@ BB_API int bb_webhook_enqueue(struct bb_dispatcher *dispatcher, const bb_event *
                               const bb_enqueue_options *options, size_t *deliveries,
                               bb_error *error);
 
-/* The same within a transaction of the host's, on its own open connection to the database in which
+/* The same for `count` events, which are taken together or not at all: an outbox on a disk writes
+ * them in one transaction, which for many events is much faster. They go out in this order. In
+ * `options` stand `keys` instead of `key`; an event whose key is taken, also by one before it, is
+ * left out and does not count in `*deliveries`. All are copied first, so there has to be memory for
+ * them. The error of an event names its place, "events[3]: ...". */
+BB_API int bb_webhook_enqueue_many(struct bb_dispatcher *dispatcher, const bb_event *const *events,
+                                   size_t count, const bb_enqueue_options *options,
+                                   size_t *deliveries, bb_error *error);
+
+/* bb_webhook_enqueue within a transaction of the host's, on its own open connection to the database in which
  * the outbox is: a rollback takes the event back, a commit lets it be sent. For the functions
  * of the outboxes' own headers, which say what `connection` is: hosts call those.
  * Also BB_ERR_OUTBOX, BB_ERR_ARGUMENT where the outbox is in memory. */

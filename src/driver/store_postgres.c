@@ -8,6 +8,8 @@
 #include "driver/store_postgres_work.h"
 #include "event/event_json.h"
 
+enum { MOST_PUT = 512 * 1024 * 1024 }; /* in one statement; the server takes no more than a GB */
+
 /* What was put meanwhile is news to whoever looks. */
 static struct bb_postgres *lock(struct bb_store *store) {
     struct bb_postgres *s = (struct bb_postgres *)store;
@@ -115,21 +117,61 @@ static void postgres_free(struct bb_store *store) {
 
 /* ---- put ---- */
 
-/* One row, ready to be written: the event, and the webhooks that want it with their order keys. */
+/* Rows that are ready to be written: of each event its JSON, the webhooks that want it with their
+ * order keys, and its key. */
 struct put {
     struct bb_arena arena;
-    struct bb_buf json, webhooks, order_keys;
+    struct bb_buf json, webhooks, order_keys; /* of one event */
+    struct bb_buf columns[4];                 /* the same of all, and their keys */
     int64_t enqueued_ms, due_ms;
-    const char *key;
 };
 
-static bool print_webhooks(struct put *put, const struct bb_put *puts, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        const struct bb_postgres_queue *q = puts[i].queue->kept;
+static void init_put(struct put *put, const struct bb_postgres *s, int64_t now_ms, int64_t due_ms) {
+    *put = (struct put){.enqueued_ms = now_ms + s->offset_ms, .due_ms = due_ms + s->offset_ms};
+    bb_arena_init(&put->arena, &s->config.mem);
+    bb_buf_init(&put->json, &s->config.mem, BB_EVENT_JSON_MAX);
+    bb_buf_init(&put->webhooks, &s->config.mem, BB_EVENT_JSON_MAX);
+    bb_buf_init(&put->order_keys, &s->config.mem, BB_EVENT_JSON_MAX);
+    for (size_t i = 0; i < 4; i++)
+        bb_buf_init(&put->columns[i], &s->config.mem, MOST_PUT);
+}
+
+static void free_put(struct put *put) {
+    for (size_t i = 0; i < 4; i++)
+        bb_buf_free(&put->columns[i]);
+    bb_buf_free(&put->order_keys);
+    bb_buf_free(&put->webhooks);
+    bb_buf_free(&put->json);
+    bb_arena_free(&put->arena);
+}
+
+static bool print_event(struct put *put, const struct bb_put_event *event) {
+    bb_buf_clear(&put->json);
+    bb_buf_clear(&put->webhooks);
+    bb_buf_clear(&put->order_keys);
+    for (size_t i = 0; i < event->count; i++) {
+        const struct bb_postgres_queue *q = event->puts[i].queue->kept;
         bb_postgres_add_text(&put->webhooks, q->id);
-        bb_postgres_add_number(&put->order_keys, (int64_t)puts[i].order_key);
+        bb_postgres_add_number(&put->order_keys, (int64_t)event->puts[i].order_key);
     }
-    return bb_postgres_array(&put->webhooks) && bb_postgres_array(&put->order_keys);
+    return bb_event_json(event->event, &put->arena, &put->json) &&
+           bb_postgres_array(&put->webhooks) && bb_postgres_array(&put->order_keys);
+}
+
+static bool print_events(struct put *put, const struct bb_put_event *events, size_t count) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        if (events[i].count == 0)
+            continue;
+        ok = print_event(put, &events[i]);
+        bb_postgres_add_text(&put->columns[0], bb_buf_data(&put->json));
+        bb_postgres_add_text(&put->columns[1], bb_buf_data(&put->webhooks));
+        bb_postgres_add_text(&put->columns[2], bb_buf_data(&put->order_keys));
+        bb_postgres_add_text(&put->columns[3], events[i].key);
+    }
+    for (size_t i = 0; ok && i < 4; i++)
+        ok = bb_postgres_array(&put->columns[i]);
+    return ok;
 }
 
 /* One round trip, on a connection of its own: nobody waits for a pass, and no pass for this. */
@@ -139,20 +181,38 @@ static bool insert(struct bb_postgres_db *db, const struct put *put) {
         return false;
     bb_postgres_db_send(db, BB_PG_BEGIN, "");
     bb_postgres_db_send(db, BB_PG_SAFE_SETTINGS, "");
-    bb_postgres_db_send(db, BB_PG_PUT, "uutuii", bb_buf_data(&put->json),
-                        bb_buf_data(&put->webhooks), bb_buf_data(&put->order_keys), put->key,
-                        put->enqueued_ms, put->due_ms);
+    bb_postgres_db_send(db, BB_PG_PUT_MANY, "uuuuii", bb_buf_data(&put->columns[0]),
+                        bb_buf_data(&put->columns[1]), bb_buf_data(&put->columns[2]),
+                        bb_buf_data(&put->columns[3]), put->enqueued_ms, put->due_ms);
     bb_postgres_db_send(db, BB_PG_COMMIT, "");
     return bb_postgres_db_exchange(db);
 }
 
-static int put_on_own(struct bb_postgres *s, const struct put *put, bb_error *error) {
+/* Places are counted from 1, among those that somebody wants. */
+static void note_left_out(const struct bb_postgres_db *db, struct bb_put_event *events,
+                          size_t count) {
+    const PGresult *places = bb_postgres_db_result(db, BB_PG_PUT_MANY);
+    int64_t place = 0;
+    for (size_t i = 0, row = 0; i < count; i++) {
+        place += events[i].count > 0;
+        events[i].is_left_out = events[i].count > 0 && (int)row < bb_postgres_db_rows(places) &&
+                                bb_postgres_db_int(places, (int)row, 0, 0) == place;
+        row += events[i].is_left_out;
+    }
+}
+
+static int put_on_own(struct bb_postgres *s, struct put *put, struct bb_put_event *events,
+                      size_t count, bb_error *error) {
     int code = BB_OK;
+    if (!print_events(put, events, count))
+        return bb_fail_memory(error);
     pthread_mutex_lock(&s->put_lock);
     if (!insert(&s->put_db, put)) {
         code = bb_fail(error, BB_ERR_OUTBOX, "outbox: the event cannot be written: %s",
                        s->put_db.trouble);
         bb_postgres_db_roll_back(&s->put_db);
+    } else {
+        note_left_out(&s->put_db, events, count);
     }
     pthread_mutex_unlock(&s->put_lock);
     if (code == BB_OK)
@@ -160,35 +220,30 @@ static int put_on_own(struct bb_postgres *s, const struct put *put, bb_error *er
     return code;
 }
 
-static int write(struct bb_postgres *s, const struct bb_put_place *place, struct put *put,
-                 const bb_event *event, const struct bb_put *puts, size_t count, bb_error *error) {
-    if (!bb_event_json(event, &put->arena, &put->json) || !print_webhooks(put, puts, count))
+static int put_on_host(PGconn *handle, struct put *put, struct bb_put_event *event,
+                       bb_error *error) {
+    if (!print_event(put, event))
         return bb_fail_memory(error);
-    if (place && place->connection)
-        return bb_postgres_db_put_on(place->connection, bb_buf_data(&put->json),
-                                     bb_buf_data(&put->webhooks), bb_buf_data(&put->order_keys),
-                                     put->key, put->enqueued_ms, put->due_ms, error);
-    return put_on_own(s, put, error);
+    return bb_postgres_db_put_on(handle, bb_buf_data(&put->json), bb_buf_data(&put->webhooks),
+                                 bb_buf_data(&put->order_keys), event->key, put->enqueued_ms,
+                                 put->due_ms, &event->is_left_out, error);
 }
 
-static int postgres_put(struct bb_store *store, const struct bb_put_place *place,
-                        struct bb_parcel *parcel, const struct bb_put *puts, size_t count,
-                        int64_t now_ms, int64_t due_ms, bb_error *error) {
+static int postgres_put(struct bb_store *store, void *connection, struct bb_put_event *events,
+                        size_t count, int64_t now_ms, int64_t due_ms, bb_error *error) {
     struct bb_postgres *s = (struct bb_postgres *)store;
-    struct put put = {.key = place ? place->key : NULL,
-                      .enqueued_ms = now_ms + s->offset_ms,
-                      .due_ms = due_ms + s->offset_ms};
-    if (count == 0)
-        return BB_OK;
-    bb_arena_init(&put.arena, &s->config.mem);
-    bb_buf_init(&put.json, &s->config.mem, BB_EVENT_JSON_MAX);
-    bb_buf_init(&put.webhooks, &s->config.mem, BB_EVENT_JSON_MAX);
-    bb_buf_init(&put.order_keys, &s->config.mem, BB_EVENT_JSON_MAX);
-    int code = write(s, place, &put, parcel->event, puts, count, error);
-    bb_buf_free(&put.order_keys);
-    bb_buf_free(&put.webhooks);
-    bb_buf_free(&put.json);
-    bb_arena_free(&put.arena);
+    struct put put;
+    int code = BB_OK;
+    bool is_wanted = false;
+    init_put(&put, s, now_ms, due_ms);
+    for (size_t i = 0; i < count; i++)
+        is_wanted |= events[i].count > 0;
+    for (size_t i = 0; connection && code == BB_OK && i < count; i++)
+        if (events[i].count > 0)
+            code = put_on_host(connection, &put, &events[i], error);
+    if (!connection && is_wanted)
+        code = put_on_own(s, &put, events, count, error);
+    free_put(&put);
     return code;
 }
 

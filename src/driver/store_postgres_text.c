@@ -85,6 +85,26 @@ static const char *const texts[BB_PG_STATEMENTS] = {
                   " VALUES(" UTF8("$1") ", " UTF8("$2") "::text[], $3::bigint[], " UTF8(
                       "$4") ","
                             " $5, $6) ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING",
+    /* The same of arrays, an element for each event; tells the places of those left out. */
+    [BB_PG_PUT_MANY] = "WITH e AS MATERIALIZED (SELECT * FROM unnest(" UTF8("$1") "::text[], " UTF8(
+        "$2") "::text[], " UTF8("$3") "::text[], " UTF8("$4") "::text[]) WITH ORDINALITY"
+                                                              " AS e(json, webhooks, order_keys, "
+                                                              "key, place)),"
+                                                              " put AS (INSERT INTO bb_event(json, "
+                                                              "webhooks, order_keys, key, "
+                                                              "enqueued_ms, due_ms)"
+                                                              " SELECT json, webhooks::text[], "
+                                                              "order_keys::bigint[], key, $5, $6 "
+                                                              "FROM e ORDER BY place"
+                                                              " ON CONFLICT (key) WHERE key IS NOT "
+                                                              "NULL DO NOTHING RETURNING key)"
+                                                              " SELECT k.place FROM (SELECT key, "
+                                                              "place, row_number() OVER (PARTITION "
+                                                              "BY key ORDER BY"
+                                                              " place) AS n FROM e WHERE key IS "
+                                                              "NOT NULL) AS k WHERE k.n > 1 OR"
+                                                              " NOT EXISTS (SELECT FROM put WHERE "
+                                                              "put.key = k.key) ORDER BY k.place",
     /* The first of an index each, which no plan makes a scan of the table. */
     [BB_PG_LOOK] =
         "SELECT ((SELECT min(number) FROM bb_event WHERE open IS NULL) IS NOT NULL)::int,"
