@@ -308,9 +308,9 @@ static bool may_have_more(const struct bb_postgres *s, const struct bb_postgres_
 static struct bb_delivery *postgres_claim(struct bb_store *store, struct bb_queue *queue,
                                           int64_t now_ms) {
     struct bb_postgres *s = lock(store);
-    struct bb_delivery *claimed = bb_leases_claim(s->memory, queue, now_ms);
+    struct bb_delivery *claimed = bb_leases_claim(&s->settled, s->memory, queue, now_ms);
     if (!claimed && may_have_more(s, queue->kept, now_ms) && bb_postgres_pass(s, now_ms))
-        claimed = bb_leases_claim(s->memory, queue, now_ms);
+        claimed = bb_leases_claim(&s->settled, s->memory, queue, now_ms);
     unlock(s);
     return claimed;
 }
@@ -381,9 +381,17 @@ static int64_t postgres_next_ms(struct bb_store *store, int64_t now_ms) {
     return next_ms;
 }
 
+static bool has_suspects(const struct bb_postgres *s) {
+    for (const struct bb_postgres_queue *q = s->queues; q; q = q->next)
+        if (q->has_suspects)
+            return true;
+    return false;
+}
+
 static bool postgres_owes(struct bb_store *store, int64_t now_ms) {
     struct bb_postgres *s = lock(store);
-    bool owes = s->settled.first || s->has_news || (s->due.root && s->due.root->key <= now_ms);
+    bool owes = s->settled.first || s->has_news || (s->due.root && s->due.root->key <= now_ms) ||
+                has_suspects(s);
     unlock(s);
     return owes;
 }

@@ -69,7 +69,8 @@ static const char *const tables[] = {
     " leased AS (UPDATE bb_delivery d SET lease = $4, leased_until_ms = " NOW_MS " + $5,"          \
     " claims = d.claims + 1 FROM chosen c WHERE d.number = c.number RETURNING d.*, c.place)"       \
     " SELECT l.number, l.webhook, l.event, l.enqueued_ms, l.due_ms, l.order_key, l.attempts,"      \
-    " l.steps, l.unknowns, CASE WHEN row_number() OVER (PARTITION BY l.event ORDER BY l.place,"    \
+    " l.steps, l.unknowns, l.claims, CASE WHEN row_number() OVER (PARTITION BY l.event ORDER BY "  \
+    "l.place,"                                                                                     \
     " l." order ", l.number) = 1 THEN e.json END"                                                  \
     " FROM leased l JOIN bb_event e ON e.number = l.event ORDER BY l.place, l." order ", l.number"
 

@@ -130,6 +130,9 @@ static bool note_times(struct bb_postgres *s) {
         if (!q)
             continue;
         int64_t due_ms = own_time(s, bb_postgres_db_int(times, i, 1, INT64_MAX));
+        q->has_suspects &= due_ms != INT64_MAX;
+        if (q->has_suspects && due_ms < s->now_ms + BB_LEASES_SUSPECT_MS)
+            due_ms = s->now_ms + BB_LEASES_SUSPECT_MS;
         is_changed |= due_ms != q->due_ms;
         q->due_ms = due_ms;
         q->oldest_ms = own_time(s, bb_postgres_db_int(times, i, 2, INT64_MAX));
@@ -197,15 +200,25 @@ static struct bb_parcel *parse(struct bb_postgres *s, const char *json, size_t l
     return parcel;
 }
 
-/* The JSON came with the event's first row. */
+enum { JSON = 10 };
+
+/* The row up to this one that came with the event's JSON; negative: there is none. */
+static int row_with_json(const PGresult *rows, int row, int64_t event) {
+    while (row >= 0 &&
+           (PQgetisnull(rows, row, JSON) || bb_postgres_db_int(rows, row, 2, 0) != event))
+        row--;
+    return row;
+}
+
+/* The JSON came with the event's first row, which may be one that must wait. */
 static struct bb_parcel *parcel_of(struct bb_postgres *s, const struct bb_postgres_leased *leased,
                                    const PGresult *rows, int row) {
-    enum { JSON = 9 };
     int64_t event = bb_postgres_db_int(rows, row, 2, 0);
     for (size_t i = leased->leases.count; i-- > 0;)
         if (leased->leases.rows[i].claim.event == event)
             return bb_parcel_retain(leased->leases.rows[i].parcel);
-    if (PQgetisnull(rows, row, JSON))
+    row = row_with_json(rows, row, event);
+    if (row < 0)
         return NULL;
     return parse(s, PQgetvalue(rows, row, JSON), (size_t)PQgetlength(rows, row, JSON));
 }
@@ -221,7 +234,8 @@ static void read_row(struct bb_postgres *s, struct bb_postgres_leased *leased,
         .history = {.enqueued_ms = bb_postgres_db_int(rows, row, 3, 0) - s->offset_ms,
                     .attempts = (uint32_t)bb_postgres_db_int(rows, row, 6, 0),
                     .steps = (uint32_t)bb_postgres_db_int(rows, row, 7, 0),
-                    .unknowns = (uint32_t)bb_postgres_db_int(rows, row, 8, 0)},
+                    .unknowns = (uint32_t)bb_postgres_db_int(rows, row, 8, 0),
+                    .claims = (uint32_t)bb_postgres_db_int(rows, row, 9, 0)},
         .claim = {.number = bb_postgres_db_int(rows, row, 0, 0),
                   .event = bb_postgres_db_int(rows, row, 2, 0),
                   .order_key = bb_postgres_db_int(rows, row, 5, 0),
@@ -236,6 +250,19 @@ static void tell(struct bb_postgres *s, const char *what) {
         s->host.trouble(s->host.user, text);
 }
 
+/* It is not this one's turn, and given back at once. */
+static bool must_wait(struct bb_postgres *s, struct bb_postgres_leased *leased,
+                      struct bb_postgres_queue *q, const PGresult *rows, int row) {
+    bool must = q && bb_leases_is_suspect(bb_postgres_db_int(rows, row, 9, 0)) &&
+                bb_leases_has_suspect(&leased->leases, s->memory);
+    if (must) {
+        q->has_suspects = q->is_stale = true;
+        bb_postgres_add_number(&leased->surplus[0], bb_postgres_db_int(rows, row, 0, 0));
+        bb_postgres_add_number(&leased->surplus[1], leased->leases.lease);
+    }
+    return must;
+}
+
 /* One that cannot be read, or finds no memory, is tried again when its lease has run out: it must
  * not stand in the way of all others. */
 static void read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
@@ -243,6 +270,8 @@ static void read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased
     const PGresult *rows = bb_postgres_db_result(&s->db, which);
     for (int i = 0; i < bb_postgres_db_rows(rows) && leased->leases.count < BB_LEASES_BATCH; i++) {
         struct bb_postgres_queue *q = bb_postgres_find_queue(s, bb_postgres_db_int(rows, i, 1, 0));
+        if (which == BB_PG_DUE && must_wait(s, leased, q, rows, i))
+            continue;
         struct bb_parcel *parcel = q ? parcel_of(s, leased, rows, i) : NULL;
         if (parcel)
             read_row(s, leased, q, parcel, rows, i);
@@ -260,6 +289,7 @@ static size_t choose_due(struct bb_postgres *s, struct bb_buf *numbers) {
         bb_postgres_add_number(numbers, q->number);
         q->due_ms = INT64_MAX; /* not again in this pass */
         q->is_stale = true;
+        q->has_suspects = false;
         bb_postgres_time(s, q);
         count++;
     }
@@ -312,13 +342,24 @@ static bool is_ready(struct bb_postgres *s) {
     return bb_postgres_db_connect(&s->db) && number_queues(s);
 }
 
+/* False: out of memory. */
+static bool send_surplus(struct bb_postgres *s, struct bb_postgres_leased *leased) {
+    if (leased->surplus[0].length == 0)
+        return true;
+    const char *numbers = bb_postgres_array(&leased->surplus[0]);
+    const char *leases = bb_postgres_array(&leased->surplus[1]);
+    if (numbers && leases)
+        bb_postgres_db_send(&s->db, BB_PG_RELEASE, "tt", numbers, leases);
+    return numbers && leases;
+}
+
 static bool commit(struct bb_postgres *s) {
     bb_postgres_db_send(&s->db, BB_PG_COMMIT, "");
     return bb_postgres_db_exchange(&s->db);
 }
 
-static bool refresh_and_commit(struct bb_postgres *s) {
-    if (!(send_times(s, false) && commit(s)))
+static bool refresh_and_commit(struct bb_postgres *s, struct bb_postgres_leased *leased) {
+    if (!(send_surplus(s, leased) && send_times(s, false) && commit(s)))
         return false;
     note_times(s);
     return true;
@@ -343,6 +384,8 @@ static bool transact(struct bb_postgres *s, const struct task *task) {
     struct bb_postgres_leased leased = {
         .leases = {.until_ms = bb_leases_later(s->now_ms, s->config.lease_ms),
                    .lease = new_lease()}};
+    for (size_t i = 0; i < 2; i++)
+        bb_buf_init(&leased.surplus[i], &s->config.mem, MOST_ARRAY);
     bb_postgres_db_send(&s->db, BB_PG_BEGIN, "");
     bb_postgres_db_send(&s->db, BB_PG_SETTINGS, "");
     bool ok = task->work(s, task, &leased);
@@ -351,6 +394,8 @@ static bool transact(struct bb_postgres *s, const struct task *task) {
         bb_leases_keep(&leased.leases, s->memory);
         s->back_off_ms = 0;
     }
+    for (size_t i = 0; i < 2; i++)
+        bb_buf_free(&leased.surplus[i]);
     bb_leases_release(&leased.leases);
     return ok || give_up(s);
 }
@@ -369,7 +414,7 @@ static bool do_pass(struct bb_postgres *s, const struct task *task,
                     struct bb_postgres_leased *leased) {
     (void)task;
     if (!bb_postgres_fan_out(s, leased) || !refresh_stale(s) || !lease_due(s, leased) ||
-        !refresh_and_commit(s))
+        !refresh_and_commit(s, leased))
         return false;
     note_news(s, leased->found);
     return true;
@@ -401,7 +446,7 @@ static bool do_older(struct bb_postgres *s, const struct task *task,
     if (!bb_postgres_db_exchange(&s->db))
         return false;
     read_leased(s, leased, BB_PG_OLDER);
-    return refresh_and_commit(s);
+    return refresh_and_commit(s, leased);
 }
 
 bool bb_postgres_lease_older(struct bb_postgres *s, struct bb_postgres_queue *q,

@@ -25,8 +25,9 @@ struct bb_postgres_queue {
     int64_t oldest_ms;      /* when the oldest of all of them was enqueued; INT64_MAX: none is */
     int64_t not_before_ms;
     struct bb_heap_node node;
-    bool is_timed; /* `node` is in the heap */
-    bool is_stale; /* `due_ms` and `oldest_ms` must be read again */
+    bool is_timed;     /* `node` is in the heap */
+    bool is_stale;     /* `due_ms` and `oldest_ms` must be read again */
+    bool has_suspects; /* that are due, and must wait for another one to end */
     struct bb_postgres_queue *next, *previous;
     char id[];
 };
@@ -66,7 +67,8 @@ struct bb_postgres {
 /* What one transaction leases. */
 struct bb_postgres_leased {
     struct bb_leases leases;
-    size_t found; /* new events */
+    size_t found;             /* new events */
+    struct bb_buf surplus[2]; /* suspects that must wait: their numbers, and the lease */
 };
 
 /* ---- store_postgres_settle.c ---- */

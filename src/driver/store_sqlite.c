@@ -177,10 +177,10 @@ static bool may_have_more(const struct bb_sqlite *s, const struct bb_sqlite_queu
 static struct bb_delivery *sqlite_claim(struct bb_store *store, struct bb_queue *queue,
                                         int64_t now_ms) {
     struct bb_sqlite *s = lock(store);
-    struct bb_delivery *claimed = bb_leases_claim(s->memory, queue, now_ms);
+    struct bb_delivery *claimed = bb_leases_claim(&s->settled, s->memory, queue, now_ms);
     note_room(s, queue->kept);
     if (!claimed && may_have_more(s, queue->kept, now_ms) && bb_sqlite_pass(s, now_ms))
-        claimed = bb_leases_claim(s->memory, queue, now_ms);
+        claimed = bb_leases_claim(&s->settled, s->memory, queue, now_ms);
     unlock(s);
     return claimed;
 }
@@ -263,10 +263,17 @@ static int64_t sqlite_next_ms(struct bb_store *store, int64_t now_ms) {
     return next_ms;
 }
 
+static bool has_suspects(const struct bb_sqlite *s) {
+    for (const struct bb_sqlite_queue *q = s->queues; q; q = q->next)
+        if (q->has_suspects)
+            return true;
+    return false;
+}
+
 static bool sqlite_owes(struct bb_store *store, int64_t now_ms) {
     struct bb_sqlite *s = lock(store);
     bool owes = s->settled.first || s->has_news || s->has_unmatched ||
-                (s->due.root && s->due.root->key <= now_ms);
+                (s->due.root && s->due.root->key <= now_ms) || has_suspects(s);
     unlock(s);
     return owes;
 }

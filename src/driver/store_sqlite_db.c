@@ -49,7 +49,8 @@ static const char tables[] =
 
 #define ROWS                                                                                       \
     "SELECT d.number, d.event, d.enqueued_ms, d.due_ms, d.order_key, d.attempts, d.steps,"         \
-    " d.unknowns, e.json, EXISTS(SELECT 1 FROM bb_shared s WHERE s.event = d.event) FROM "         \
+    " d.unknowns, e.json, EXISTS(SELECT 1 FROM bb_shared s WHERE s.event = d.event), d.claims "    \
+    "FROM "                                                                                        \
     "bb_delivery d CROSS JOIN bb_event e ON e.number = d.event"
 
 static const char *const texts[BB_SQL_STATEMENTS] = {
@@ -90,6 +91,8 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
                             " leased_until_ms <= " NOW_MS,
     [BB_SQL_RELEASE] = "UPDATE bb_delivery SET lease = 0, claims = claims - 1 WHERE number = ?1"
                        " AND lease = ?2",
+    [BB_SQL_UNCLAIM] = "UPDATE bb_delivery SET claims = claims - 1 WHERE number = ?1 AND"
+                       " lease <> ?2 AND claims > 0",
     [BB_SQL_RETRY] = "UPDATE bb_delivery SET lease = 0, claims = 0, due_ms = ?3, attempts = ?4,"
                      " steps = ?5, unknowns = ?6 WHERE number = ?1 AND lease = ?2",
     [BB_SQL_END] = "DELETE FROM bb_delivery WHERE number = ?1 AND lease = ?2",

@@ -33,6 +33,7 @@ enum bb_sql {
     BB_SQL_RENEW,
     BB_SQL_FREE_EXPIRED,
     BB_SQL_RELEASE,
+    BB_SQL_UNCLAIM,
     BB_SQL_RETRY,
     BB_SQL_END,
     BB_SQL_END_ONE_OF_SHARED,

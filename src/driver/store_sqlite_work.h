@@ -23,9 +23,10 @@ struct bb_sqlite_queue {
     int64_t due_ms;         /* of the first that waits; INT64_MAX: none does */
     int64_t not_before_ms;
     struct bb_heap_node node;
-    bool is_timed; /* `node` is in the heap */
-    bool is_full;  /* as much is leased as it may have */
-    bool is_stale; /* `due_ms` must be read again */
+    bool is_timed;     /* `node` is in the heap */
+    bool is_full;      /* as much is leased as it may have */
+    bool is_stale;     /* `due_ms` must be read again */
+    bool has_suspects; /* that are due, and must wait for another one to end */
     struct bb_sqlite_queue *next, *previous;
     char id[];
 };
