@@ -163,7 +163,9 @@ BB_API int bb_dispatcher_stop(struct bb_dispatcher *dispatcher, uint32_t deadlin
 /* Waits until nothing is in flight or due: what waits for its next attempt, a pause or an open
  * breaker is not waited for; what waits for its turn within a rate is. Where no thread drives, this
  * call does. BB_ERR_TIMEOUT when that took longer than `timeout_ms`, BB_ERR_BUSY (also when the
- * thread is stopped meanwhile), BB_ERR_FORKED. */
+ * thread is stopped meanwhile, and at once when the calling thread has enqueued into a SQLite file
+ * within a transaction of its own that is still open: nothing could be written meanwhile),
+ * BB_ERR_FORKED. */
 BB_API int bb_dispatcher_flush(struct bb_dispatcher *dispatcher, uint32_t timeout_ms,
                                bb_error *error);
 

@@ -159,6 +159,10 @@ struct bb_store_vtable {
     /* Something was written past the store: `take` looks for it at once. NULL: never happens. */
     void (*look_again)(struct bb_store *store);
 
+    /* Whether the calling thread itself keeps everybody from writing, by a transaction of its own
+     * in which it has put something. NULL: never. From any thread. */
+    bool (*is_blocked)(struct bb_store *store);
+
     /* Whether there is something to write or to look for, which may have to wait for the store's
      * own trouble to pass. NULL: never. */
     bool (*owes)(struct bb_store *store, int64_t now_ms);

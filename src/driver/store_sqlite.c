@@ -1,5 +1,6 @@
 #include "driver/store_sqlite.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include <utlist.h>
@@ -331,6 +332,7 @@ static const struct bb_store_vtable vtable = {
     .match = bb_sqlite_match,
     .owes = sqlite_owes,
     .look_again = sqlite_look_again,
+    .is_blocked = bb_sqlite_is_blocked,
     .archive = &bb_store_sqlite_archive,
     .next_ms = sqlite_next_ms,
     .oldest_ms = sqlite_oldest_ms,
@@ -343,7 +345,9 @@ int bb_store_sqlite_open(const struct bb_store_sqlite_config *config, const char
     struct bb_sqlite *s = bb_mem_zalloc(&config->mem, sizeof *s);
     if (!s)
         return bb_fail_memory(error);
+    static atomic_ullong opened;
     s->store.vtable = &vtable;
+    s->serial = atomic_fetch_add(&opened, 1) + 1;
     s->config = *config;
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->group_lock, NULL);

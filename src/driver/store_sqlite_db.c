@@ -59,6 +59,8 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_ROLLBACK] = "ROLLBACK",
     [BB_SQL_PUT] = "INSERT INTO bb_event(json, webhooks, key, enqueued_ms, due_ms)"
                    " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+    [BB_SQL_IS_COMMITTED] = "SELECT 1 WHERE (SELECT fanned_out FROM bb_outbox_version) >= ?1 OR"
+                            " EXISTS(SELECT 1 FROM bb_event WHERE number >= ?1)",
     [BB_SQL_NEW_EVENTS] = "SELECT number, webhooks, enqueued_ms, due_ms, json FROM bb_event"
                           " WHERE number > (SELECT fanned_out FROM bb_outbox_version)"
                           " ORDER BY number LIMIT ?1",

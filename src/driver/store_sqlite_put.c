@@ -162,6 +162,60 @@ static int put_on_own(struct bb_sqlite *s, struct bb_sqlite_putting *put, bb_err
     return put->code;
 }
 
+/* ---- on the host's connection ---- */
+
+/* What this thread has enqueued last within a transaction of its own, and the outbox's serial
+ * number; 0: nothing. The connection itself is not asked later on: it may be closed by then. */
+static _Thread_local struct {
+    uint64_t outbox;
+    int64_t number;
+} open_put;
+
+static int put_on_host(const struct bb_sqlite *s, const struct bb_sqlite_connection *host,
+                       const struct bb_sqlite_putting *put, bb_error *error) {
+    int code = insert(host->db, host->put, put, error);
+    if (code == BB_OK && !*put->rows->is_left_out && !sqlite3_get_autocommit(host->db)) {
+        open_put.outbox = s->serial;
+        open_put.number = sqlite3_last_insert_rowid(host->db);
+    }
+    return code;
+}
+
+/* Whether somebody has the right to write, and nobody has committed since that event was written.
+ */
+static bool is_open(struct bb_sqlite *s, int64_t number) {
+    bool failed = false;
+    if (bb_sqlite_db_run(&s->db, BB_SQL_BEGIN, "")) {
+        bb_sqlite_db_run(&s->db, BB_SQL_ROLLBACK, "");
+        return false;
+    }
+    if (!bb_sqlite_db_is_busy(&s->db))
+        return false;
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_IS_COMMITTED, "i", number);
+    bool is_committed = bb_sqlite_db_step(row, &failed);
+    sqlite3_reset(row);
+    return !is_committed && !failed;
+}
+
+/* After a rollback it may be somebody else who writes: that passes, and is waited for. */
+bool bb_sqlite_is_blocked(struct bb_store *store) {
+    enum { TRIES = 20, PAUSE_MS = 5 };
+    struct bb_sqlite *s = (struct bb_sqlite *)store;
+    bool is_blocked = open_put.outbox == s->serial;
+    for (int i = 0; is_blocked && i < TRIES; i++) {
+        pthread_mutex_lock(&s->lock);
+        is_blocked = is_open(s, open_put.number);
+        pthread_mutex_unlock(&s->lock);
+        if (is_blocked)
+            sqlite3_sleep(PAUSE_MS);
+    }
+    if (!is_blocked && open_put.outbox == s->serial)
+        open_put.outbox = 0;
+    return is_blocked;
+}
+
+/* ---- what is to be written ---- */
+
 static int print_row(struct bb_sqlite_putting *put, struct bb_put_event *event) {
     struct row row = {.key = event->key, .is_left_out = &event->is_left_out};
     row.json = put->texts.length;
@@ -211,7 +265,7 @@ int bb_sqlite_put(struct bb_store *store, void *connection, struct bb_put_event 
     if (code)
         bb_fail_memory(error);
     else if (host && put.count > 0)
-        code = insert(host->db, host->put, &put, error);
+        code = put_on_host(s, host, &put, error);
     else if (put.count > 0)
         code = put_on_own(s, &put, error);
     free_putting(&put);

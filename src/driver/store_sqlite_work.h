@@ -38,6 +38,7 @@ struct bb_sqlite {
     struct bb_store_sqlite_config config;
     struct bb_store_host host;
     bool is_attached;
+    uint64_t serial;            /* of all that this process has opened; never 0 */
     pthread_mutex_t group_lock; /* guards the events that are on their way in; taken alone */
     pthread_cond_t group_done;
     struct bb_sqlite_putting *group;
