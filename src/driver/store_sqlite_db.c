@@ -199,6 +199,9 @@ int bb_sqlite_db_open(struct bb_sqlite_db *db, const char *path, bool is_full, b
     int code = BB_OK;
     if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK)
         code = bb_sqlite_db_fail(db->handle, "the file cannot be opened", error);
+    else if (sqlite3_db_readonly(db->handle, "main")) /* SQLite opens it so without a word */
+        code = bb_fail(error, BB_ERR_OUTBOX, "outbox: the file cannot be used: %s",
+                       sqlite3_errstr(SQLITE_READONLY));
     if (code == BB_OK)
         sqlite3_busy_timeout(db->handle, 5000); /* while nothing is under way yet */
     if (code == BB_OK &&
