@@ -30,7 +30,8 @@ struct bb_attempt_report;
 typedef enum bb_notice_kind {
     BB_NOTICE_DELIVERED = 1, /* an attempt: the receiver said yes */
     BB_NOTICE_RETRYING = 2,  /* an attempt failed; another one follows */
-    BB_NOTICE_DEAD = 3,      /* it is given up: refused, expired, out of attempts, removed */
+    BB_NOTICE_DEAD = 3,      /* it is given up: refused, expired, out of attempts, removed, or with
+                                BB_UNKNOWN: five processes in a row ended while they had it */
     BB_NOTICE_DROPPED = 4,   /* `count` waiting deliveries made room for newer ones */
     BB_NOTICE_FULL = 5,      /* `count` events were refused since the last time, for want of room */
     BB_NOTICE_PAUSED = 6,    /* nothing is sent to the webhook for a while */
