@@ -59,7 +59,8 @@ static bool print_webhooks(struct bb_buf *out, const struct bb_put *puts, size_t
 static int insert_row(sqlite3 *handle, sqlite3_stmt *statement, const char *texts,
                       const struct row *row, bb_error *error) {
     int code = BB_OK;
-    sqlite3_bind_text(statement, 1, texts + row->json, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 1, texts + row->json, (int)(row->webhooks - row->json - 1),
+                      SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, texts + row->webhooks, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 3, row->key, -1, SQLITE_STATIC);
     if (sqlite3_step(statement) != SQLITE_DONE)
@@ -243,9 +244,11 @@ static int print_rows(struct bb_sqlite_putting *put, struct bb_put_event *events
 }
 
 static void init_putting(struct bb_sqlite_putting *put, const struct bb_sqlite *s) {
+    enum { USUAL_SIZE = 2000 }; /* of an event */
     *put = (struct bb_sqlite_putting){.rows = &put->only};
     bb_arena_init(&put->arena, &s->config.mem);
     bb_buf_init(&put->texts, &s->config.mem, SIZE_MAX / 2);
+    bb_buf_reserve(&put->texts, USUAL_SIZE);
 }
 
 static void free_putting(struct bb_sqlite_putting *put) {
