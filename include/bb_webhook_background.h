@@ -30,7 +30,8 @@ struct bb_attempt_report;
 typedef enum bb_notice_kind {
     BB_NOTICE_DELIVERED = 1, /* an attempt: the receiver said yes */
     BB_NOTICE_RETRYING = 2,  /* an attempt failed; another one follows */
-    BB_NOTICE_DEAD = 3,      /* it is given up: refused, expired, out of attempts, removed */
+    BB_NOTICE_DEAD = 3,      /* it is given up: refused, expired, out of attempts, removed, or with
+                                BB_UNKNOWN: five processes in a row ended while they had it */
     BB_NOTICE_DROPPED = 4,   /* `count` waiting deliveries made room for newer ones */
     BB_NOTICE_FULL = 5,      /* `count` events were refused since the last time, for want of room */
     BB_NOTICE_PAUSED = 6,    /* nothing is sent to the webhook for a while */
@@ -107,6 +108,8 @@ typedef struct bb_enqueue_options {
     int reserved;      /* zero */
     const char *key; /* while an event with the same key waits in the outbox, this one is not taken
                         (and that is no error). Needs an outbox that keeps events. NULL: none */
+    const char *const *keys; /* the same for bb_webhook_enqueue_many: one for each of its events,
+                                NULL where it has none */
 } bb_enqueue_options;
 #define BB_ENQUEUE_OPTIONS_INIT BB_INIT_STRUCT(bb_enqueue_options)
 
@@ -119,7 +122,16 @@ BB_API int bb_webhook_enqueue(struct bb_dispatcher *dispatcher, const bb_event *
                               const bb_enqueue_options *options, size_t *deliveries,
                               bb_error *error);
 
-/* The same within a transaction of the host's, on its own open connection to the database in which
+/* The same for `count` events, which are taken together or not at all: an outbox on a disk writes
+ * them in one transaction, which for many events is much faster. They go out in this order. In
+ * `options` stand `keys` instead of `key`; an event whose key is taken, also by one before it, is
+ * left out and does not count in `*deliveries`. All are copied first, so there has to be memory for
+ * them. The error of an event names its place, "events[3]: ...". */
+BB_API int bb_webhook_enqueue_many(struct bb_dispatcher *dispatcher, const bb_event *const *events,
+                                   size_t count, const bb_enqueue_options *options,
+                                   size_t *deliveries, bb_error *error);
+
+/* bb_webhook_enqueue within a transaction of the host's, on its own open connection to the database in which
  * the outbox is: a rollback takes the event back, a commit lets it be sent. For the functions
  * of the outboxes' own headers, which say what `connection` is: hosts call those.
  * Also BB_ERR_OUTBOX, BB_ERR_ARGUMENT where the outbox is in memory. */
@@ -152,7 +164,9 @@ BB_API int bb_dispatcher_stop(struct bb_dispatcher *dispatcher, uint32_t deadlin
 /* Waits until nothing is in flight or due: what waits for its next attempt, a pause or an open
  * breaker is not waited for; what waits for its turn within a rate is. Where no thread drives, this
  * call does. BB_ERR_TIMEOUT when that took longer than `timeout_ms`, BB_ERR_BUSY (also when the
- * thread is stopped meanwhile), BB_ERR_FORKED. */
+ * thread is stopped meanwhile, and at once when the calling thread has enqueued into a SQLite file
+ * within a transaction of its own that is still open: nothing could be written meanwhile),
+ * BB_ERR_FORKED. */
 BB_API int bb_dispatcher_flush(struct bb_dispatcher *dispatcher, uint32_t timeout_ms,
                                bb_error *error);
 

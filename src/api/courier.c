@@ -102,7 +102,8 @@ static enum bb_due take_next(struct bb_courier *courier, struct bb_delivery **de
     return due;
 }
 
-/* What ends at once (too old, or of a removed webhook) must not keep it from what is under way. */
+/* What ends at once (too old, of a removed webhook, ...) must not keep it from what is under way.
+ */
 static void begin_due(struct bb_courier *courier) {
     struct bb_delivery *delivery;
     struct bb_courier_flight *flight;

@@ -107,8 +107,8 @@ void bb_ending_of_flight(struct bb_courier_flight *flight, bb_outcome *outcome);
 /* No attempt could be made: for want of memory, or because everything stops. It waits that long. */
 void bb_ending_put_off(struct bb_courier_flight *flight, int64_t wait_ms);
 
-/* The end of a delivery for which no further attempt is made: it is too old, or its webhook was
- * removed. */
+/* The end of a delivery for which no further attempt is made: it is too old, its webhook was
+ * removed, or it has ended too many processes. */
 void bb_ending_without_attempt(struct bb_courier *courier, struct bb_delivery *delivery,
                                enum bb_due why);
 

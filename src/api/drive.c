@@ -211,8 +211,19 @@ static int drive_until_idle(struct bb_dispatcher *d, uint32_t timeout_ms, bb_err
     return idle ? BB_OK : late(timeout_ms, error);
 }
 
+/* What it waits for would never come. */
+static int check_transaction(struct bb_dispatcher *d, bb_error *error) {
+    const struct bb_store_vtable *store = d->store->vtable;
+    if (!store->is_blocked || !store->is_blocked(d->store))
+        return BB_OK;
+    return bb_fail(error, BB_ERR_BUSY,
+                   "this thread has enqueued within a transaction that is still open and keeps the "
+                   "outbox from being written: commit it before flushing");
+}
+
 int bb_dispatcher_flush(bb_dispatcher *d, uint32_t timeout_ms, bb_error *error) {
     int code = bb_dispatcher_check(d, error);
+    code = code ? code : check_transaction(d, error);
     if (code)
         return code;
     pthread_mutex_lock(&d->drive_lock);

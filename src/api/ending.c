@@ -237,6 +237,22 @@ static struct bb_hook *present_hook(struct bb_dispatcher *d, const struct bb_sta
     return hook;
 }
 
+static void print_why(bb_outcome *outcome, const struct bb_hook *hook,
+                      const struct bb_delivery *delivery, enum bb_due why) {
+    char label[104];
+    bb_webhook_label(&hook->webhook, label);
+    outcome->verdict = BB_DEAD;
+    if (why == BB_DUE_FATAL) {
+        outcome->verdict = BB_UNKNOWN;
+        snprintf(outcome->text, sizeof outcome->text,
+                 "webhook \"%s\": not sent again, %u processes ended while they had it", label,
+                 (unsigned)delivery->history.claims - 1);
+        return;
+    }
+    snprintf(outcome->text, sizeof outcome->text, "webhook \"%s\": not sent, %s", label,
+             why == BB_DUE_EXPIRED ? "it has become too old" : "the webhook was removed");
+}
+
 void bb_ending_without_attempt(struct bb_courier *courier, struct bb_delivery *delivery,
                                enum bb_due why) {
     struct bb_dispatcher *d = courier->dispatcher;
@@ -245,13 +261,9 @@ void bb_ending_without_attempt(struct bb_courier *courier, struct bb_delivery *d
     struct bb_parcel *parcel = bb_parcel_retain(delivery->parcel);
     struct telling telling = {.courier = courier, .hook = hook};
     bb_outcome outcome = BB_OUTCOME_INIT;
-    char label[104];
     struct bb_arena arena;
     bb_arena_init(&arena, &d->settings.mem);
-    outcome.verdict = BB_DEAD;
-    snprintf(outcome.text, sizeof outcome.text, "webhook \"%s\": not sent, %s",
-             bb_webhook_label(&hook->webhook, label),
-             why == BB_DUE_EXPIRED ? "it has become too old" : "the webhook was removed");
+    print_why(&outcome, hook, delivery, why);
     telling.attempt = report_of(hook, parcel->event, &outcome);
     telling.attempt.delivery_id =
         bb_identity_of_delivery(&arena, parcel->event->id, hook->webhook.id);

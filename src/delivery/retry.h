@@ -10,7 +10,8 @@
 
 enum {
     BB_RETRY_DELAYS_MAX = 100,
-    BB_RETRY_ATTEMPTS_MAX = 200 /* however politely each was put off */
+    BB_RETRY_ATTEMPTS_MAX = 200, /* however politely each was put off */
+    BB_RETRY_CLAIMS_MAX = 5      /* in a row, of which nobody knows how they ended */
 };
 
 /* A dispatcher's. */
@@ -37,6 +38,8 @@ struct bb_retry_history {
     uint32_t attempts; /* all that were made */
     uint32_t steps;    /* of the schedule that were used */
     uint32_t unknowns; /* attempts whose answer was lost */
+    uint32_t claims;   /* since the last one that is known to have ended, with this one: the others'
+                          processes ended. 0: such are not counted */
 };
 
 struct bb_retry_decision {

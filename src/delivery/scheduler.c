@@ -146,8 +146,10 @@ static enum bb_due claim_due(struct bb_scheduler *s, struct bb_lane *lane, int64
     give(s, lane, 0);
     if (!*delivery)
         return BB_DUE_NOTHING;
-    bool is_old = bb_retry_expires_ms(&lane->rules, (*delivery)->history.enqueued_ms) <= now_ms;
-    return is_old ? BB_DUE_EXPIRED : BB_DUE_ATTEMPT;
+    const struct bb_retry_history *history = &(*delivery)->history;
+    if (bb_retry_expires_ms(&lane->rules, history->enqueued_ms) <= now_ms)
+        return BB_DUE_EXPIRED;
+    return history->claims > BB_RETRY_CLAIMS_MAX ? BB_DUE_FATAL : BB_DUE_ATTEMPT;
 }
 
 static enum bb_due empty_removed(struct bb_scheduler *s, struct bb_lane *lane,

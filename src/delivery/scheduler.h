@@ -74,6 +74,7 @@ enum bb_due {
     BB_DUE_ATTEMPT, /* bb_scheduler_begin it */
     BB_DUE_EXPIRED, /* it is too old: settle it */
     BB_DUE_REMOVED, /* its webhook was removed: settle it */
+    BB_DUE_FATAL,   /* process after process ended while it had it: settle it */
     BB_DUE_CLOSED   /* no delivery: of a removed lane nothing is left, and its queue was closed */
 };
 

@@ -57,10 +57,13 @@ struct bb_put {
     uint64_t order_key; /* deliveries of one queue with the same one stay in order; 0: none */
 };
 
-/* The host's. */
-struct bb_put_place {
-    void *connection; /* NULL: the store's own */
-    const char *key;  /* a second event with the same one is not taken; NULL: none */
+/* An event on its way in. */
+struct bb_put_event {
+    const bb_event *event;     /* with an id and a time */
+    const char *key;           /* a second one with the same key is left out; NULL: none */
+    const struct bb_put *puts; /* for the webhooks that want it */
+    size_t count;
+    bool is_left_out; /* afterwards: one with its key was there */
 };
 
 struct bb_store_counts {
@@ -118,14 +121,12 @@ struct bb_store_vtable {
     struct bb_queue *(*open)(struct bb_store *store, const char *webhook_id, void *owner);
     void (*close)(struct bb_store *store, struct bb_queue *queue);
 
-    /* Adds a delivery of `parcel` (retained, not consumed) to each of the queues, due at `due_ms`,
-     * all or none. BB_ERR_FULL when the store's limits leave no room, BB_ERR_EXISTS when an event
-     * with its key is there, BB_ERR_NO_MEMORY. May block
-     * where the store writes to a disk. `place` is NULL, or says where else than on its own
+    /* Adds a delivery of each event to each of its queues, due at `due_ms`, all or none.
+     * BB_ERR_FULL when the store's limits leave no room, BB_ERR_NO_MEMORY, BB_ERR_OUTBOX. May block
+     * where the store writes to a disk. `connection` is NULL, or says where else than on its own
      * connection a store that keeps rows writes: in the host's transaction. */
-    int (*put)(struct bb_store *store, const struct bb_put_place *place, struct bb_parcel *parcel,
-               const struct bb_put *puts, size_t count, int64_t now_ms, int64_t due_ms,
-               bb_error *error);
+    int (*put)(struct bb_store *store, void *connection, struct bb_put_event *events, size_t count,
+               int64_t now_ms, int64_t due_ms, bb_error *error);
 
     /* A queue with something due, which is the caller's until it gives it back; NULL: there is
      * none. It may turn out to have nothing to claim. */
@@ -163,6 +164,10 @@ struct bb_store_vtable {
 
     /* Something was written past the store: `take` looks for it at once. NULL: never happens. */
     void (*look_again)(struct bb_store *store);
+
+    /* Whether the calling thread itself keeps everybody from writing, by a transaction of its own
+     * in which it has put something. NULL: never. From any thread. */
+    bool (*is_blocked)(struct bb_store *store);
 
     /* Whether there is something to write or to look for, which may have to wait for the store's
      * own trouble to pass. NULL: never. */

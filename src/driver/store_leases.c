@@ -94,11 +94,24 @@ void bb_leases_release(const struct bb_leases *leases) {
         bb_parcel_release(leases->rows[i].parcel);
 }
 
-struct bb_delivery *bb_leases_claim(struct bb_store *memory, struct bb_queue *queue,
-                                    int64_t now_ms) {
+static void look_for_suspect(void *user, struct bb_delivery *delivery) {
+    bool *has_suspect = user;
+    *has_suspect |= bb_leases_is_suspect(delivery->history.claims) && !delivery->claim.how;
+}
+
+bool bb_leases_has_suspect(const struct bb_leases *leases, struct bb_store *memory) {
+    bool has_suspect = false;
+    for (size_t i = 0; i < leases->count; i++)
+        has_suspect |= bb_leases_is_suspect(leases->rows[i].history.claims);
+    bb_store_memory_each(memory, look_for_suspect, &has_suspect);
+    return has_suspect;
+}
+
+struct bb_delivery *bb_leases_claim(struct bb_settled *settled, struct bb_store *memory,
+                                    struct bb_queue *queue, int64_t now_ms) {
     struct bb_delivery *claimed;
     while ((claimed = memory->vtable->claim(memory, queue, now_ms)) &&
            now_ms >= claimed->claim.leased_until_ms)
-        memory->vtable->settle(memory, claimed, BB_SETTLED, 0, NULL);
+        bb_settled_add(settled, claimed, BB_SETTLED_RELEASE, 0, now_ms);
     return claimed;
 }

@@ -6,9 +6,11 @@
 #include "delivery/store.h"
 
 enum {
-    BB_LEASES_BATCH = 256,  /* rows that are leased, or settled, in one transaction */
-    BB_LEASES_MOST = 1024,  /* about, waiting in memory: of use to nobody else */
-    BB_LEASES_WRITE_MS = 20 /* after which what was settled is written, be it ever so little */
+    BB_LEASES_BATCH = 256,     /* rows that are leased, or settled, in one transaction */
+    BB_LEASES_MOST = 1024,     /* about, waiting in memory: of use to nobody else */
+    BB_LEASES_WRITE_MS = 20,   /* after which what was settled is written, be it ever so little */
+    BB_LEASES_TRUSTED = 2,     /* claims of one row; it is a suspect after that */
+    BB_LEASES_SUSPECT_MS = 100 /* between two looks for whether a suspect's turn has come */
 };
 
 /* Times do not overflow: the end of time stays the end of time. */
@@ -52,6 +54,13 @@ int64_t bb_settled_oldest_ms(const struct bb_settled *settled, const struct bb_q
 
 /* ---- rows that are leased */
 
+/* When a process ends, nobody knows which of the rows that it had leased has ended it. Those that
+ * go on to be around are suspects: a process has one of them at a time, which so takes the blame
+ * alone. */
+static inline bool bb_leases_is_suspect(int64_t claims) {
+    return claims > BB_LEASES_TRUSTED;
+}
+
 /* Of one transaction; each has a reference to its parcel. */
 struct bb_leases {
     struct bb_delivery rows[BB_LEASES_BATCH];
@@ -71,9 +80,12 @@ bool bb_leases_are_enough(struct bb_store *memory, int64_t now_ms);
 void bb_leases_keep(const struct bb_leases *leases, struct bb_store *memory);
 void bb_leases_release(const struct bb_leases *leases);
 
+/* Whether a suspect is leased, now or before, and not settled. */
+bool bb_leases_has_suspect(const struct bb_leases *leases, struct bb_store *memory);
+
 /* Claims from memory. One whose lease may have run out while this process did not run is somebody
- * else's, and left out. */
-struct bb_delivery *bb_leases_claim(struct bb_store *memory, struct bb_queue *queue,
-                                    int64_t now_ms);
+ * else's: it is given back, for what that is worth. */
+struct bb_delivery *bb_leases_claim(struct bb_settled *settled, struct bb_store *memory,
+                                    struct bb_queue *queue, int64_t now_ms);
 
 #endif

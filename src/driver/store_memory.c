@@ -236,35 +236,75 @@ static void take_back(struct memory *m, size_t count) {
     }
 }
 
-static int add_rows(struct memory *m, struct row **rows, struct bb_parcel *parcel,
-                    const struct bb_put *puts, size_t count, int64_t now_ms, int64_t due) {
-    for (size_t i = 0; i < count; i++) {
-        struct row *next = (*rows)->next;
-        if (!add_row(m, *rows, parcel, &puts[i], m->next_sequence++, now_ms, due)) {
-            (*rows)->next = next;
-            take_back(m, i);
-            return BB_ERR_NO_MEMORY;
-        }
-        *rows = next;
+/* Of all events, before the lock is taken. */
+struct batch {
+    struct bb_parcel **parcels;
+    struct row *rows;
+    size_t row_count;
+    uint64_t bytes;
+};
+
+static bool make_batch(struct memory *m, const struct bb_put_event *events, size_t count,
+                       struct batch *batch) {
+    batch->parcels = bb_mem_zalloc(m->config.mem, count * sizeof *batch->parcels);
+    for (size_t i = 0; batch->parcels && i < count; i++) {
+        batch->parcels[i] = bb_parcel_new(m->config.mem, events[i].event);
+        if (!batch->parcels[i])
+            return false;
+        batch->bytes += batch->parcels[i]->size + events[i].count * sizeof *batch->rows;
+        batch->row_count += events[i].count;
     }
+    batch->rows = batch->parcels ? make_rows(m, batch->row_count) : NULL;
+    return batch->parcels && (batch->rows || batch->row_count == 0);
+}
+
+static void free_batch(struct memory *m, struct batch *batch, size_t count) {
+    for (size_t i = 0; batch->parcels && i < count; i++)
+        bb_parcel_release(batch->parcels[i]);
+    bb_mem_free(m->config.mem, batch->parcels);
+    free_rows(m, batch->rows);
+}
+
+static bool add_first_row(struct memory *m, struct batch *batch, struct bb_parcel *parcel,
+                          const struct bb_put *put, int64_t now_ms, int64_t due) {
+    struct row *row = batch->rows, *next = row->next;
+    if (!add_row(m, row, parcel, put, m->next_sequence++, now_ms, due)) {
+        row->next = next;
+        return false;
+    }
+    batch->rows = next;
+    return true;
+}
+
+static int add_rows(struct memory *m, struct batch *batch, const struct bb_put_event *events,
+                    size_t count, int64_t now_ms, int64_t due) {
+    size_t added = 0;
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < events[i].count; j++, added++)
+            if (!add_first_row(m, batch, batch->parcels[i], &events[i].puts[j], now_ms, due)) {
+                take_back(m, added);
+                return BB_ERR_NO_MEMORY;
+            }
     return BB_OK;
 }
 
-static int memory_put(struct bb_store *store, const struct bb_put_place *place,
-                      struct bb_parcel *parcel, const struct bb_put *puts, size_t count,
-                      int64_t now_ms, int64_t due, bb_error *error) {
+static int memory_put(struct bb_store *store, void *connection, struct bb_put_event *events,
+                      size_t count, int64_t now_ms, int64_t due, bb_error *error) {
     struct memory *m = (struct memory *)store;
-    if (place)
-        return bb_fail(error, BB_ERR_ARGUMENT, "the dispatcher has no outbox that keeps events");
-    struct row *rows = make_rows(m, count);
-    if (!rows)
-        return count ? BB_ERR_NO_MEMORY : BB_OK;
-    lock(store);
-    int code = BB_ERR_FULL;
-    if (make_room(m, count, parcel->size + count * sizeof *rows))
-        code = add_rows(m, &rows, parcel, puts, count, now_ms, due);
-    unlock(m);
-    free_rows(m, rows);
+    struct batch batch = {.rows = NULL};
+    for (size_t i = 0; i < count; i++)
+        if (connection || events[i].key)
+            return bb_fail(error, BB_ERR_ARGUMENT,
+                           "the dispatcher has no outbox that keeps events");
+    int code = BB_ERR_NO_MEMORY;
+    if (make_batch(m, events, count, &batch)) {
+        lock(store);
+        code = make_room(m, batch.row_count, batch.bytes)
+                   ? add_rows(m, &batch, events, count, now_ms, due)
+                   : BB_ERR_FULL;
+        unlock(m);
+    }
+    free_batch(m, &batch, count);
     return code;
 }
 

@@ -6,7 +6,6 @@
 
 #include "driver/store_memory.h"
 #include "driver/store_postgres_work.h"
-#include "event/event_json.h"
 
 /* What was put meanwhile is news to whoever looks. */
 static struct bb_postgres *lock(struct bb_store *store) {
@@ -118,87 +117,6 @@ static void postgres_free(struct bb_store *store) {
     bb_mem_free(&mem, s);
 }
 
-/* ---- put ---- */
-
-/* One row, ready to be written: the event, and the webhooks that want it with their order keys. */
-struct put {
-    struct bb_arena arena;
-    struct bb_buf json, webhooks, order_keys;
-    int64_t enqueued_ms, due_ms;
-    const char *key;
-};
-
-bool bb_postgres_print_webhooks(struct bb_buf *webhooks, struct bb_buf *order_keys,
-                                const struct bb_put *puts, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        const struct bb_postgres_queue *q = puts[i].queue->kept;
-        bb_postgres_add_text(webhooks, q->id);
-        bb_postgres_add_number(order_keys, (int64_t)puts[i].order_key);
-    }
-    return bb_postgres_array(webhooks) && bb_postgres_array(order_keys);
-}
-
-/* One round trip, on a connection of its own: nobody waits for a pass, and no pass for this. */
-static bool insert(struct bb_postgres_db *db, const struct put *put) {
-    bb_postgres_db_check(db);
-    if (!bb_postgres_db_connect(db))
-        return false;
-    bb_postgres_db_send(db, BB_PG_BEGIN, "");
-    bb_postgres_db_send(db, BB_PG_SAFE_SETTINGS, "");
-    bb_postgres_db_send(db, BB_PG_PUT, "uutuii", bb_buf_data(&put->json),
-                        bb_buf_data(&put->webhooks), bb_buf_data(&put->order_keys), put->key,
-                        put->enqueued_ms, put->due_ms);
-    bb_postgres_db_send(db, BB_PG_COMMIT, "");
-    return bb_postgres_db_exchange(db);
-}
-
-static int put_on_own(struct bb_postgres *s, const struct put *put, bb_error *error) {
-    int code = BB_OK;
-    pthread_mutex_lock(&s->put_lock);
-    if (!insert(&s->put_db, put)) {
-        code = bb_fail(error, BB_ERR_OUTBOX, "outbox: the event cannot be written: %s",
-                       s->put_db.trouble);
-        bb_postgres_db_roll_back(&s->put_db);
-    }
-    pthread_mutex_unlock(&s->put_lock);
-    if (code == BB_OK)
-        atomic_store(&s->is_put, true);
-    return code;
-}
-
-static int write(struct bb_postgres *s, const struct bb_put_place *place, struct put *put,
-                 const bb_event *event, const struct bb_put *puts, size_t count, bb_error *error) {
-    if (!bb_event_json(event, &put->arena, &put->json) ||
-        !bb_postgres_print_webhooks(&put->webhooks, &put->order_keys, puts, count))
-        return bb_fail_memory(error);
-    if (place && place->connection)
-        return bb_postgres_db_put_on(place->connection, bb_buf_data(&put->json),
-                                     bb_buf_data(&put->webhooks), bb_buf_data(&put->order_keys),
-                                     put->key, put->enqueued_ms, put->due_ms, error);
-    return put_on_own(s, put, error);
-}
-
-static int postgres_put(struct bb_store *store, const struct bb_put_place *place,
-                        struct bb_parcel *parcel, const struct bb_put *puts, size_t count,
-                        int64_t now_ms, int64_t due_ms, bb_error *error) {
-    struct bb_postgres *s = (struct bb_postgres *)store;
-    struct put put = {.key = place ? place->key : NULL,
-                      .enqueued_ms = now_ms + s->offset_ms,
-                      .due_ms = due_ms + s->offset_ms};
-    if (count == 0)
-        return BB_OK;
-    bb_arena_init(&put.arena, &s->config.mem);
-    bb_buf_init(&put.json, &s->config.mem, BB_EVENT_JSON_MAX);
-    bb_buf_init(&put.webhooks, &s->config.mem, BB_EVENT_JSON_MAX);
-    bb_buf_init(&put.order_keys, &s->config.mem, BB_EVENT_JSON_MAX);
-    int code = write(s, place, &put, parcel->event, puts, count, error);
-    bb_buf_free(&put.order_keys);
-    bb_buf_free(&put.webhooks);
-    bb_buf_free(&put.json);
-    bb_arena_free(&put.arena);
-    return code;
-}
-
 /* ---- take, claim, settle, give ---- */
 
 static void wake(struct bb_postgres *s, struct bb_postgres_queue *q) {
@@ -291,10 +209,10 @@ static void note_room(struct bb_postgres *s, struct bb_postgres_queue *q) {
 static struct bb_delivery *postgres_claim(struct bb_store *store, struct bb_queue *queue,
                                           int64_t now_ms) {
     struct bb_postgres *s = lock(store);
-    struct bb_delivery *claimed = bb_leases_claim(s->memory, queue, now_ms);
+    struct bb_delivery *claimed = bb_leases_claim(&s->settled, s->memory, queue, now_ms);
     note_room(s, queue->kept);
     if (!claimed && may_have_more(s, queue->kept, now_ms) && bb_postgres_pass(s, now_ms))
-        claimed = bb_leases_claim(s->memory, queue, now_ms);
+        claimed = bb_leases_claim(&s->settled, s->memory, queue, now_ms);
     unlock(s);
     return claimed;
 }
@@ -372,10 +290,17 @@ static int64_t postgres_next_ms(struct bb_store *store, int64_t now_ms) {
     return next_ms;
 }
 
+static bool has_suspects(const struct bb_postgres *s) {
+    for (const struct bb_postgres_queue *q = s->queues; q; q = q->next)
+        if (q->has_suspects)
+            return true;
+    return false;
+}
+
 static bool postgres_owes(struct bb_store *store, int64_t now_ms) {
     struct bb_postgres *s = lock(store);
     bool owes = s->settled.first || s->has_news || s->unmatched_count > 0 || s->has_flow_news ||
-                (s->due.root && s->due.root->key <= now_ms) ||
+                (s->due.root && s->due.root->key <= now_ms) || has_suspects(s) ||
                 bb_postgres_waits_for_turn(s, now_ms);
     unlock(s);
     return owes;
@@ -426,7 +351,7 @@ static const struct bb_store_vtable vtable = {
     .free = postgres_free,
     .open = postgres_open,
     .close = postgres_close,
-    .put = postgres_put,
+    .put = bb_postgres_put,
     .take = postgres_take,
     .give = postgres_give,
     .wake = postgres_wake,

@@ -356,7 +356,8 @@ void bb_postgres_db_check(struct bb_postgres_db *db) {
 /* ---- the host's connection ---- */
 
 int bb_postgres_db_put_on(PGconn *handle, const char *json, const char *webhooks, const char *keys,
-                          const char *key, int64_t enqueued_ms, int64_t due_ms, bb_error *error) {
+                          const char *key, int64_t enqueued_ms, int64_t due_ms, bool *is_left_out,
+                          bb_error *error) {
     struct bb_postgres_db db = {.handle = handle};
     struct parameters p = {0};
     add_bytes(&p, json);
@@ -374,6 +375,7 @@ int bb_postgres_db_put_on(PGconn *handle, const char *json, const char *webhooks
     bool is_good = PQresultStatus(result) == PGRES_COMMAND_OK;
     if (!is_good)
         note_answer(&db, result);
+    *is_left_out = is_good && strcmp(PQcmdTuples(result), "0") == 0;
     PQclear(result);
     if (is_good)
         return BB_OK;

@@ -28,6 +28,7 @@ enum bb_pg {
     BB_PG_COMMIT,
     BB_PG_ROLLBACK,
     BB_PG_PUT,
+    BB_PG_PUT_MANY,
     BB_PG_LOOK,
     BB_PG_MATCH,
     BB_PG_NEW_EVENTS,
@@ -112,13 +113,16 @@ int64_t bb_postgres_db_int(const PGresult *result, int row, int column, int64_t 
 /* Leaves a transaction that is not to be committed. */
 void bb_postgres_db_roll_back(struct bb_postgres_db *db);
 
-/* On a connection of the host's: one statement, and its answer is only whether it worked. */
+/* On a connection of the host's: one statement, and its answer is only whether it worked, and
+ * whether one with the key was there. */
 int bb_postgres_db_put_on(PGconn *handle, const char *json, const char *webhooks, const char *keys,
-                          const char *key, int64_t enqueued_ms, int64_t due_ms, bb_error *error);
+                          const char *key, int64_t enqueued_ms, int64_t due_ms, bool *is_left_out,
+                          bb_error *error);
 
 /* ---- store_postgres_rows.c ---- */
 
-/* Arrays of numbers, and of texts, as PostgreSQL writes them: "{", then these, then "}". */
+/* Arrays of numbers, and of texts (NULL is NULL), as PostgreSQL writes them: "{", then these, then
+ * "}". */
 void bb_postgres_add_number(struct bb_buf *array, int64_t number);
 void bb_postgres_add_text(struct bb_buf *array, const char *text);
 const char *bb_postgres_array(struct bb_buf *array);

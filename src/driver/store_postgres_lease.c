@@ -3,10 +3,12 @@
 
 /* ---- rows that are leased ---- */
 
-/* The JSON came with the event's first row. NULL: it is no event, or there is no memory. */
+enum { CLAIMS = 9, JSON };
+
+/* The JSON came with the event's first row, which may be one that must wait. NULL: it is no event,
+ * or there is no memory. */
 static struct bb_parcel *parcel_of(struct bb_postgres *s, const struct bb_postgres_leased *leased,
                                    const PGresult *rows, int row, bb_error *error) {
-    enum { JSON = 9 };
     int64_t event = bb_postgres_db_int(rows, row, 2, 0);
     for (size_t i = leased->leases.count; i-- > 0;)
         if (leased->leases.rows[i].claim.event == event)
@@ -29,12 +31,26 @@ static void read_row(struct bb_postgres *s, struct bb_postgres_leased *leased,
         .history = {.enqueued_ms = bb_postgres_db_int(rows, row, 3, 0) - s->offset_ms,
                     .attempts = (uint32_t)bb_postgres_db_int(rows, row, 6, 0),
                     .steps = (uint32_t)bb_postgres_db_int(rows, row, 7, 0),
-                    .unknowns = (uint32_t)bb_postgres_db_int(rows, row, 8, 0)},
+                    .unknowns = (uint32_t)bb_postgres_db_int(rows, row, 8, 0),
+                    .claims = (uint32_t)bb_postgres_db_int(rows, row, CLAIMS, 0)},
         .claim = {.number = bb_postgres_db_int(rows, row, 0, 0),
                   .event = bb_postgres_db_int(rows, row, 2, 0),
                   .order_key = bb_postgres_db_int(rows, row, 5, 0),
                   .lease = leased->leases.lease},
     };
+}
+
+/* It is not this one's turn, and given back at once. */
+static bool must_wait(struct bb_postgres *s, struct bb_postgres_leased *leased,
+                      struct bb_postgres_queue *q, const PGresult *rows, int row) {
+    bool must = q && bb_leases_is_suspect(bb_postgres_db_int(rows, row, CLAIMS, 0)) &&
+                bb_leases_has_suspect(&leased->leases, s->memory);
+    if (must) {
+        q->has_suspects = q->is_stale = true;
+        bb_postgres_rows_add(&leased->surplus, bb_postgres_db_int(rows, row, 0, 0),
+                             leased->leases.lease);
+    }
+    return must;
 }
 
 /* Leased rows of events that nobody can read, on their way to the dead letters. */
@@ -78,6 +94,8 @@ bool bb_postgres_read_leased(struct bb_postgres *s, struct bb_postgres_leased *l
         if (PQgetisnull(rows, i, 0))
             continue;
         struct bb_postgres_queue *q = bb_postgres_find_queue(s, bb_postgres_db_int(rows, i, 1, 0));
+        if (which == BB_PG_DUE && must_wait(s, leased, q, rows, i))
+            continue;
         struct bb_parcel *parcel = q ? parcel_of(s, leased, rows, i, &error) : NULL;
         if (parcel)
             read_row(s, leased, q, parcel, rows, i);
@@ -113,6 +131,7 @@ static size_t choose_due(struct bb_postgres *s, struct bb_postgres_share shares[
         q->is_full = room == 0;
         q->due_ms = INT64_MAX; /* not again in this pass */
         q->is_stale = true;
+        q->has_suspects = false;
         bb_postgres_time(s, q);
         if (room > 0)
             shares[count++] = (struct bb_postgres_share){.queue = q, .most = (int64_t)room};

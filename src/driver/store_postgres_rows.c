@@ -19,6 +19,10 @@ void bb_postgres_add_number(struct bb_buf *array, int64_t number) {
 
 void bb_postgres_add_text(struct bb_buf *array, const char *text) {
     begin_item(array);
+    if (!text) {
+        bb_buf_text(array, "NULL");
+        return;
+    }
     bb_buf_add(array, "\"", 1);
     while (*text) {
         size_t plain = strcspn(text, "\"\\");

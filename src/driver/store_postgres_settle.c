@@ -75,6 +75,14 @@ static bool ends_orders(const struct bb_postgres *s) {
     return false;
 }
 
+/* One is over, the next may come. */
+static void call_suspects(struct bb_postgres *s) {
+    for (struct bb_postgres_queue *q = s->queues; q; q = q->next) {
+        q->is_stale |= q->has_suspects;
+        q->has_suspects = false;
+    }
+}
+
 /* Whatever comes back to the database, or frees another one there, is looked for again. */
 static void make_stale(struct bb_postgres *s) {
     for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next) {
@@ -82,6 +90,8 @@ static void make_stale(struct bb_postgres *s) {
         struct bb_postgres_queue *q = bb_postgres_find_queue(s, of->number);
         if (q && (d->claim.how != BB_SETTLED || d->claim.order_key))
             q->is_stale = true;
+        if (bb_leases_is_suspect(d->history.claims))
+            call_suspects(s);
     }
 }
 

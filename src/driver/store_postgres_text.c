@@ -41,7 +41,8 @@
     " leased AS (UPDATE bb_delivery d SET lease = $4, leased_until_ms = " NOW_MS " + $5,"          \
     " claims = d.claims + 1 FROM chosen c WHERE d.number = c.number RETURNING d.*, c.place)"       \
     " SELECT l.number, l.webhook, l.event, l.enqueued_ms, l.due_ms, l.order_key, l.attempts,"      \
-    " l.steps, l.unknowns, CASE WHEN row_number() OVER (PARTITION BY l.event ORDER BY l.place,"    \
+    " l.steps, l.unknowns, l.claims, CASE WHEN row_number() OVER (PARTITION BY l.event ORDER BY "  \
+    "l.place,"                                                                                     \
     " l." order ", l.number) = 1 THEN e.json END"                                                  \
     " FROM leased l JOIN bb_event e ON e.number = l.event ORDER BY l.place, l." order ", l.number"
 
@@ -68,6 +69,26 @@ static const char *const texts[BB_PG_STATEMENTS] = {
                   " VALUES(" UTF8("$1") ", " UTF8("$2") "::text[], $3::bigint[], " UTF8(
                       "$4") ","
                             " $5, $6) ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING",
+    /* The same of arrays, an element for each event; tells the places of those left out. */
+    [BB_PG_PUT_MANY] = "WITH e AS MATERIALIZED (SELECT * FROM unnest(" UTF8("$1") "::text[], " UTF8(
+        "$2") "::text[], " UTF8("$3") "::text[], " UTF8("$4") "::text[]) WITH ORDINALITY"
+                                                              " AS e(json, webhooks, order_keys, "
+                                                              "key, place)),"
+                                                              " put AS (INSERT INTO bb_event(json, "
+                                                              "webhooks, order_keys, key, "
+                                                              "enqueued_ms, due_ms)"
+                                                              " SELECT json, webhooks::text[], "
+                                                              "order_keys::bigint[], key, $5, $6 "
+                                                              "FROM e ORDER BY place"
+                                                              " ON CONFLICT (key) WHERE key IS NOT "
+                                                              "NULL DO NOTHING RETURNING key)"
+                                                              " SELECT k.place FROM (SELECT key, "
+                                                              "place, row_number() OVER (PARTITION "
+                                                              "BY key ORDER BY"
+                                                              " place) AS n FROM e WHERE key IS "
+                                                              "NOT NULL) AS k WHERE k.n > 1 OR"
+                                                              " NOT EXISTS (SELECT FROM put WHERE "
+                                                              "put.key = k.key) ORDER BY k.place",
     /* The first of an index each, which no plan makes a scan of the table. */
     [BB_PG_LOOK] =
         "SELECT ((SELECT min(number) FROM bb_event WHERE open IS NULL) IS NOT NULL)::int,"
@@ -129,11 +150,11 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         " CASE WHEN l.is_leased THEN " NOW_MS " + $6 ELSE 0 END, CASE WHEN l.is_leased THEN 1"
         " ELSE 0 END FROM leasable l ORDER BY l.event, l.place RETURNING *)"
         " (SELECT p.number, p.webhook, p.event, p.enqueued_ms, p.due_ms, p.order_key, p.attempts,"
-        " p.steps, p.unknowns, CASE WHEN row_number() OVER (PARTITION BY p.event"
+        " p.steps, p.unknowns, p.claims, CASE WHEN row_number() OVER (PARTITION BY p.event"
         " ORDER BY p.number) = 1 THEN e.json END FROM put p JOIN bb_event e ON e.number = p.event"
         " WHERE p.lease <> 0 ORDER BY p.number) UNION ALL SELECT DISTINCT NULL::bigint, webhook,"
         " NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::integer, NULL::integer,"
-        " NULL::integer, NULL FROM put WHERE lease = 0",
+        " NULL::integer, NULL::integer, NULL FROM put WHERE lease = 0",
     [BB_PG_ADD_WEBHOOKS] =
         "INSERT INTO bb_webhook(id) SELECT DISTINCT w.id FROM"
         " unnest(" UTF8("$1") "::text[]) AS w(id) WHERE NOT EXISTS"

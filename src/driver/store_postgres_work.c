@@ -127,6 +127,9 @@ static bool note_times(struct bb_postgres *s) {
         if (!q)
             continue;
         int64_t due_ms = own_time(s, bb_postgres_db_int(times, i, 1, INT64_MAX));
+        q->has_suspects &= due_ms != INT64_MAX;
+        if (q->has_suspects && due_ms < s->now_ms + BB_LEASES_SUSPECT_MS)
+            due_ms = s->now_ms + BB_LEASES_SUSPECT_MS;
         is_changed |= due_ms != q->due_ms;
         q->due_ms = due_ms;
         q->oldest_ms = own_time(s, bb_postgres_db_int(times, i, 2, INT64_MAX));
@@ -223,8 +226,9 @@ static bool commit(struct bb_postgres *s) {
     return bb_postgres_db_exchange(&s->db);
 }
 
-static bool refresh_and_commit(struct bb_postgres *s) {
-    if (!(send_times(s, false) && commit(s)))
+static bool refresh_and_commit(struct bb_postgres *s, struct bb_postgres_leased *leased) {
+    if (!(bb_postgres_rows_send(&leased->surplus, &s->db, BB_PG_RELEASE) && send_times(s, false) &&
+          commit(s)))
         return false;
     note_times(s);
     return true;
@@ -251,6 +255,7 @@ static bool transact(struct bb_postgres *s, const struct task *task) {
         .leases = {.until_ms = bb_leases_later(s->now_ms, s->config.lease_ms),
                    .lease = new_lease()},
         .leases_nothing = task->leases_nothing};
+    bb_postgres_rows_begin(&leased.surplus, &s->config.mem, "ii");
     bb_postgres_db_send(&s->db, BB_PG_BEGIN, "");
     bb_postgres_db_send(&s->db, BB_PG_SETTINGS, "");
     bool ok = task->work(s, task, &leased);
@@ -260,6 +265,7 @@ static bool transact(struct bb_postgres *s, const struct task *task) {
         bb_leases_keep(&leased.leases, s->memory);
         s->back_off_ms = 0;
     }
+    bb_postgres_rows_free(&leased.surplus);
     bb_leases_release(&leased.leases);
     return ok || give_up(s);
 }
@@ -280,7 +286,8 @@ static bool do_pass(struct bb_postgres *s, const struct task *task,
                     struct bb_postgres_leased *leased) {
     (void)task;
     if (!bb_postgres_fan_out(s, leased) || !refresh_stale(s) ||
-        !(leased->leases_nothing || bb_postgres_lease_due(s, leased)) || !refresh_and_commit(s))
+        !(leased->leases_nothing || bb_postgres_lease_due(s, leased)) ||
+        !refresh_and_commit(s, leased))
         return false;
     note_news(s, leased);
     return true;
@@ -327,7 +334,7 @@ static bool do_older(struct bb_postgres *s, const struct task *task,
         !bb_postgres_send_leases(s, &share, 1, BB_PG_OLDER, task->before_ms, &leased->leases) ||
         !bb_postgres_db_exchange(&s->db))
         return false;
-    return bb_postgres_read_leased(s, leased, BB_PG_OLDER) && refresh_and_commit(s);
+    return bb_postgres_read_leased(s, leased, BB_PG_OLDER) && refresh_and_commit(s, leased);
 }
 
 bool bb_postgres_lease_older(struct bb_postgres *s, struct bb_postgres_queue *q,

@@ -35,6 +35,7 @@ struct bb_postgres_queue {
     bool is_timed;         /* `node` is in the heap */
     bool is_full;          /* as much is leased as it may have */
     bool is_stale;         /* `due_ms` and `oldest_ms` must be read again */
+    bool has_suspects;     /* that are due, and must wait for another one to end */
     bool has_own_pause;    /* `own_pause_ms` is to be written */
     bool has_others_pause; /* `paused_until_ms` was read: its flow is to be told */
     struct bb_postgres_queue *next, *previous;
@@ -94,6 +95,7 @@ struct bb_postgres_leased {
     bool has_looked; /* for new events, and found so many, those that have to be matched too */
     size_t found;
     bool leases_nothing;
+    struct bb_postgres_rows surplus; /* suspects that must wait: their numbers, and the lease */
 };
 
 /* ---- store_postgres_settle.c ---- */
@@ -121,7 +123,10 @@ int bb_postgres_match(struct bb_store *store, int64_t number, const struct bb_pa
 void bb_postgres_forget_unmatched(struct bb_postgres *s);
 void bb_postgres_forget_matches(struct bb_postgres *s);
 
-/* ---- store_postgres.c ---- */
+/* ---- store_postgres_put.c ---- */
+
+int bb_postgres_put(struct bb_store *store, void *connection, struct bb_put_event *events,
+                    size_t count, int64_t now_ms, int64_t due_ms, bb_error *error);
 
 /* The webhooks of an event and their order keys, as arrays. False: out of memory. */
 bool bb_postgres_print_webhooks(struct bb_buf *webhooks, struct bb_buf *order_keys,

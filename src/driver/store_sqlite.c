@@ -1,5 +1,6 @@
 #include "driver/store_sqlite.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include <utlist.h>
@@ -177,10 +178,10 @@ static bool may_have_more(const struct bb_sqlite *s, const struct bb_sqlite_queu
 static struct bb_delivery *sqlite_claim(struct bb_store *store, struct bb_queue *queue,
                                         int64_t now_ms) {
     struct bb_sqlite *s = lock(store);
-    struct bb_delivery *claimed = bb_leases_claim(s->memory, queue, now_ms);
+    struct bb_delivery *claimed = bb_leases_claim(&s->settled, s->memory, queue, now_ms);
     note_room(s, queue->kept);
     if (!claimed && may_have_more(s, queue->kept, now_ms) && bb_sqlite_pass(s, now_ms))
-        claimed = bb_leases_claim(s->memory, queue, now_ms);
+        claimed = bb_leases_claim(&s->settled, s->memory, queue, now_ms);
     unlock(s);
     return claimed;
 }
@@ -261,10 +262,17 @@ static int64_t sqlite_next_ms(struct bb_store *store, int64_t now_ms) {
     return next_ms;
 }
 
+static bool has_suspects(const struct bb_sqlite *s) {
+    for (const struct bb_sqlite_queue *q = s->queues; q; q = q->next)
+        if (q->has_suspects)
+            return true;
+    return false;
+}
+
 static bool sqlite_owes(struct bb_store *store, int64_t now_ms) {
     struct bb_sqlite *s = lock(store);
     bool owes = s->settled.first || s->has_news || s->has_unmatched ||
-                (s->due.root && s->due.root->key <= now_ms);
+                (s->due.root && s->due.root->key <= now_ms) || has_suspects(s);
     unlock(s);
     return owes;
 }
@@ -322,6 +330,7 @@ static const struct bb_store_vtable vtable = {
     .match = bb_sqlite_match,
     .owes = sqlite_owes,
     .look_again = sqlite_look_again,
+    .is_blocked = bb_sqlite_is_blocked,
     .archive = &bb_store_sqlite_archive,
     .next_ms = sqlite_next_ms,
     .oldest_ms = sqlite_oldest_ms,
@@ -334,7 +343,9 @@ int bb_store_sqlite_open(const struct bb_store_sqlite_config *config, const char
     struct bb_sqlite *s = bb_mem_zalloc(&config->mem, sizeof *s);
     if (!s)
         return bb_fail_memory(error);
+    static atomic_ullong opened;
     s->store.vtable = &vtable;
+    s->serial = atomic_fetch_add(&opened, 1) + 1;
     s->config = *config;
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->group_lock, NULL);

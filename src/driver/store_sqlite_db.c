@@ -50,7 +50,8 @@ static const char tables[] =
 
 #define ROWS                                                                                       \
     "SELECT d.number, d.event, d.enqueued_ms, d.due_ms, d.order_key, d.attempts, d.steps,"         \
-    " d.unknowns, e.json, EXISTS(SELECT 1 FROM bb_shared s WHERE s.event = d.event) FROM "         \
+    " d.unknowns, e.json, EXISTS(SELECT 1 FROM bb_shared s WHERE s.event = d.event), d.claims "    \
+    "FROM "                                                                                        \
     "bb_delivery d CROSS JOIN bb_event e ON e.number = d.event"
 
 static const char *const texts[BB_SQL_STATEMENTS] = {
@@ -59,6 +60,8 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_ROLLBACK] = "ROLLBACK",
     [BB_SQL_PUT] = "INSERT INTO bb_event(json, webhooks, key, enqueued_ms, due_ms)"
                    " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+    [BB_SQL_IS_COMMITTED] = "SELECT 1 WHERE (SELECT fanned_out FROM bb_outbox_version) >= ?1 OR"
+                            " EXISTS(SELECT 1 FROM bb_event WHERE number >= ?1)",
     [BB_SQL_NEW_EVENTS] = "SELECT number, webhooks, enqueued_ms, due_ms, json FROM bb_event"
                           " WHERE number > (SELECT fanned_out FROM bb_outbox_version)"
                           " ORDER BY number LIMIT ?1",
@@ -94,6 +97,8 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
                             " leased_until_ms <= " NOW_MS,
     [BB_SQL_RELEASE] = "UPDATE bb_delivery SET lease = 0, claims = claims - 1 WHERE number = ?1"
                        " AND lease = ?2",
+    [BB_SQL_UNCLAIM] = "UPDATE bb_delivery SET claims = claims - 1 WHERE number = ?1 AND"
+                       " lease <> ?2 AND claims > 0",
     [BB_SQL_RETRY] = "UPDATE bb_delivery SET lease = 0, claims = 0, due_ms = ?3, attempts = ?4,"
                      " steps = ?5, unknowns = ?6 WHERE number = ?1 AND lease = ?2",
     [BB_SQL_END] = "DELETE FROM bb_delivery WHERE number = ?1 AND lease = ?2",
@@ -200,6 +205,9 @@ int bb_sqlite_db_open(struct bb_sqlite_db *db, const char *path, bool is_full, b
     int code = BB_OK;
     if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK)
         code = bb_sqlite_db_fail(db->handle, "the file cannot be opened", error);
+    else if (sqlite3_db_readonly(db->handle, "main")) /* SQLite opens it so without a word */
+        code = bb_fail(error, BB_ERR_OUTBOX, "outbox: the file cannot be used: %s",
+                       sqlite3_errstr(SQLITE_READONLY));
     if (code == BB_OK)
         sqlite3_busy_timeout(db->handle, 5000); /* while nothing is under way yet */
     if (code == BB_OK &&

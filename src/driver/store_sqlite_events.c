@@ -101,7 +101,7 @@ static bool deliver_leased(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
     const struct bb_delivery delivery = {
         .parcel = parcel,
         .queue = q->queue,
-        .history = {.enqueued_ms = event->enqueued_ms - s->host.wall_offset_ms},
+        .history = {.enqueued_ms = event->enqueued_ms - s->host.wall_offset_ms, .claims = 1},
         .claim = {.number = sqlite3_last_insert_rowid(s->db.handle),
                   .event = event->number,
                   .is_shared = event->is_shared,

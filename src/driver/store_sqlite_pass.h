@@ -57,9 +57,9 @@ size_t bb_sqlite_room(const struct bb_sqlite *s, const struct bb_sqlite_leased *
 bool bb_sqlite_fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased);
 
 /* As the store's contract says. */
-int bb_sqlite_put(struct bb_store *store, const struct bb_put_place *place,
-                  struct bb_parcel *parcel, const struct bb_put *puts, size_t count, int64_t now_ms,
-                  int64_t due_ms, bb_error *error);
+int bb_sqlite_put(struct bb_store *store, void *connection, struct bb_put_event *events,
+                  size_t count, int64_t now_ms, int64_t due_ms, bb_error *error);
+bool bb_sqlite_is_blocked(struct bb_store *store);
 struct bb_parcel *bb_sqlite_unmatched(struct bb_store *store, int64_t *number);
 int bb_sqlite_match(struct bb_store *store, int64_t number, const struct bb_parcel *parcel,
                     const struct bb_put *puts, size_t count);

@@ -19,13 +19,22 @@ static void unlock(struct bb_sqlite *s) {
 
 /* ---- put ---- */
 
-/* One row, ready to be written: the event, and the webhooks that want it as "order_key length:id,"
- * each. */
+/* A row that is ready to be written: where its texts begin. */
+struct row {
+    size_t json, webhooks;
+    const char *key;
+    bool *is_left_out;
+};
+
+/* Rows that are written together: the event, and the webhooks that want it as "order_key
+ * length:id," each. */
 struct bb_sqlite_putting {
     struct bb_arena arena;
-    struct bb_buf json, webhooks;
+    struct bb_buf texts;
+    struct row only; /* usually there is one: it needs no memory */
+    struct row *rows;
+    size_t count;
     int64_t enqueued_ms, due_ms;
-    const char *key;
 
     int code; /* of the group that it is written with ... */
     bb_error *error;
@@ -43,22 +52,31 @@ static bool print_webhooks(struct bb_buf *out, const struct bb_put *puts, size_t
         bb_buf_add(out, q->id, strlen(q->id));
         bb_buf_add(out, ",", 1);
     }
+    bb_buf_add(out, "", 1);
     return !bb_buf_failed(out);
+}
+
+static int insert_row(sqlite3 *handle, sqlite3_stmt *statement, const char *texts,
+                      const struct row *row, bb_error *error) {
+    int code = BB_OK;
+    sqlite3_bind_text(statement, 1, texts + row->json, (int)(row->webhooks - row->json - 1),
+                      SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, texts + row->webhooks, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, row->key, -1, SQLITE_STATIC);
+    if (sqlite3_step(statement) != SQLITE_DONE)
+        code = bb_sqlite_db_fail(handle, "the event cannot be written", error);
+    *row->is_left_out = code == BB_OK && sqlite3_changes(handle) == 0;
+    sqlite3_reset(statement);
+    return code;
 }
 
 static int insert(sqlite3 *handle, sqlite3_stmt *statement, const struct bb_sqlite_putting *put,
                   bb_error *error) {
-    sqlite3_bind_text(statement, 1, bb_buf_data(&put->json), -1, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 2, bb_buf_data(&put->webhooks), -1, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 3, put->key, -1, SQLITE_STATIC);
+    int code = BB_OK;
     sqlite3_bind_int64(statement, 4, put->enqueued_ms);
     sqlite3_bind_int64(statement, 5, put->due_ms);
-    int code = BB_OK;
-    if (sqlite3_step(statement) != SQLITE_DONE)
-        code = bb_sqlite_db_fail(handle, "the event cannot be written", error);
-    else if (sqlite3_changes(handle) == 0)
-        code = BB_ERR_EXISTS; /* one with its key waits already */
-    sqlite3_reset(statement);
+    for (size_t i = 0; code == BB_OK && i < put->count; i++)
+        code = insert_row(handle, statement, bb_buf_data(&put->texts), &put->rows[i], error);
     sqlite3_clear_bindings(statement);
     return code;
 }
@@ -69,7 +87,7 @@ static int insert(sqlite3 *handle, sqlite3_stmt *statement, const struct bb_sqli
 static bool insert_all(struct bb_sqlite *s, struct bb_sqlite_putting *group) {
     for (struct bb_sqlite_putting *put = group; put; put = put->next) {
         put->code = insert(s->db.handle, s->db.statements[BB_SQL_PUT], put, put->error);
-        if (put->code && put->code != BB_ERR_EXISTS)
+        if (put->code)
             return false;
     }
     return true;
@@ -145,34 +163,115 @@ static int put_on_own(struct bb_sqlite *s, struct bb_sqlite_putting *put, bb_err
     return put->code;
 }
 
-static int write(struct bb_sqlite *s, const struct bb_put_place *place,
-                 struct bb_sqlite_putting *put, const bb_event *event, const struct bb_put *puts,
-                 size_t count, bb_error *error) {
-    if (!bb_event_json(event, &put->arena, &put->json) ||
-        !print_webhooks(&put->webhooks, puts, count))
-        return bb_fail_memory(error);
-    const struct bb_sqlite_connection *host = place ? place->connection : NULL;
-    if (host)
-        return insert(host->db, host->put, put, error);
-    return put_on_own(s, put, error);
+/* ---- on the host's connection ---- */
+
+/* What this thread has enqueued last within a transaction of its own, and the outbox's serial
+ * number; 0: nothing. The connection itself is not asked later on: it may be closed by then. */
+static _Thread_local struct {
+    uint64_t outbox;
+    int64_t number;
+} open_put;
+
+static int put_on_host(const struct bb_sqlite *s, const struct bb_sqlite_connection *host,
+                       const struct bb_sqlite_putting *put, bb_error *error) {
+    int code = insert(host->db, host->put, put, error);
+    if (code == BB_OK && !*put->rows->is_left_out && !sqlite3_get_autocommit(host->db)) {
+        open_put.outbox = s->serial;
+        open_put.number = sqlite3_last_insert_rowid(host->db);
+    }
+    return code;
 }
 
-int bb_sqlite_put(struct bb_store *store, const struct bb_put_place *place,
-                  struct bb_parcel *parcel, const struct bb_put *puts, size_t count, int64_t now_ms,
-                  int64_t due_ms, bb_error *error) {
+/* Whether somebody has the right to write, and nobody has committed since that event was written.
+ */
+static bool is_open(struct bb_sqlite *s, int64_t number) {
+    bool failed = false;
+    if (bb_sqlite_db_run(&s->db, BB_SQL_BEGIN, "")) {
+        bb_sqlite_db_run(&s->db, BB_SQL_ROLLBACK, "");
+        return false;
+    }
+    if (!bb_sqlite_db_is_busy(&s->db))
+        return false;
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_IS_COMMITTED, "i", number);
+    bool is_committed = bb_sqlite_db_step(row, &failed);
+    sqlite3_reset(row);
+    return !is_committed && !failed;
+}
+
+/* After a rollback it may be somebody else who writes: that passes, and is waited for. */
+bool bb_sqlite_is_blocked(struct bb_store *store) {
+    enum { TRIES = 20, PAUSE_MS = 5 };
     struct bb_sqlite *s = (struct bb_sqlite *)store;
-    struct bb_sqlite_putting put = {.key = place ? place->key : NULL,
-                                    .enqueued_ms = now_ms + s->host.wall_offset_ms,
-                                    .due_ms = due_ms + s->host.wall_offset_ms};
-    if (count == 0)
-        return BB_OK;
-    bb_arena_init(&put.arena, &s->config.mem);
-    bb_buf_init(&put.json, &s->config.mem, BB_EVENT_JSON_MAX);
-    bb_buf_init(&put.webhooks, &s->config.mem, BB_EVENT_JSON_MAX);
-    int code = write(s, place, &put, parcel->event, puts, count, error);
-    bb_buf_free(&put.webhooks);
-    bb_buf_free(&put.json);
-    bb_arena_free(&put.arena);
+    bool is_blocked = open_put.outbox == s->serial;
+    for (int i = 0; is_blocked && i < TRIES; i++) {
+        pthread_mutex_lock(&s->lock);
+        is_blocked = is_open(s, open_put.number);
+        pthread_mutex_unlock(&s->lock);
+        if (is_blocked)
+            sqlite3_sleep(PAUSE_MS);
+    }
+    if (!is_blocked && open_put.outbox == s->serial)
+        open_put.outbox = 0;
+    return is_blocked;
+}
+
+/* ---- what is to be written ---- */
+
+static int print_row(struct bb_sqlite_putting *put, struct bb_put_event *event) {
+    struct row row = {.key = event->key, .is_left_out = &event->is_left_out};
+    row.json = put->texts.length;
+    if (!bb_event_json(event->event, &put->arena, &put->texts))
+        return BB_ERR_NO_MEMORY;
+    bb_buf_add(&put->texts, "", 1);
+    row.webhooks = put->texts.length;
+    if (!print_webhooks(&put->texts, event->puts, event->count))
+        return BB_ERR_NO_MEMORY;
+    put->rows[put->count++] = row;
+    return BB_OK;
+}
+
+/* Those that somebody wants. */
+static int print_rows(struct bb_sqlite_putting *put, struct bb_put_event *events, size_t count) {
+    int code = BB_OK;
+    if (count > 1)
+        put->rows = bb_arena_alloc(&put->arena, count * sizeof *put->rows);
+    if (!put->rows)
+        return BB_ERR_NO_MEMORY;
+    for (size_t i = 0; code == BB_OK && i < count; i++)
+        if (events[i].count > 0)
+            code = print_row(put, &events[i]);
+    return code;
+}
+
+static void init_putting(struct bb_sqlite_putting *put, const struct bb_sqlite *s) {
+    enum { USUAL_SIZE = 2000 }; /* of an event */
+    *put = (struct bb_sqlite_putting){.rows = &put->only};
+    bb_arena_init(&put->arena, &s->config.mem);
+    bb_buf_init(&put->texts, &s->config.mem, SIZE_MAX / 2);
+    bb_buf_reserve(&put->texts, USUAL_SIZE);
+}
+
+static void free_putting(struct bb_sqlite_putting *put) {
+    bb_buf_free(&put->texts);
+    bb_arena_free(&put->arena);
+}
+
+int bb_sqlite_put(struct bb_store *store, void *connection, struct bb_put_event *events,
+                  size_t count, int64_t now_ms, int64_t due_ms, bb_error *error) {
+    struct bb_sqlite *s = (struct bb_sqlite *)store;
+    const struct bb_sqlite_connection *host = connection;
+    struct bb_sqlite_putting put;
+    init_putting(&put, s);
+    put.enqueued_ms = now_ms + s->host.wall_offset_ms;
+    put.due_ms = due_ms + s->host.wall_offset_ms;
+    int code = print_rows(&put, events, count);
+    if (code)
+        bb_fail_memory(error);
+    else if (host && put.count > 0)
+        code = put_on_host(s, host, &put, error);
+    else if (put.count > 0)
+        code = put_on_own(s, &put, error);
+    free_putting(&put);
     return code;
 }
 
@@ -202,13 +301,10 @@ struct bb_parcel *bb_sqlite_unmatched(struct bb_store *store, int64_t *number) {
     return parcel;
 }
 
-static int write_match(struct bb_sqlite *s, int64_t number, struct bb_sqlite_putting *put,
-                       const struct bb_parcel *parcel, const struct bb_put *puts, size_t count) {
-    if (!bb_event_json(parcel->event, &put->arena, &put->json) ||
-        !print_webhooks(&put->webhooks, puts, count))
-        return BB_ERR_NO_MEMORY;
-    return bb_sqlite_db_run(&s->db, BB_SQL_MATCH, "itt", number, bb_buf_data(&put->json),
-                            bb_buf_data(&put->webhooks))
+static int write_match(struct bb_sqlite *s, int64_t number, const struct bb_sqlite_putting *put) {
+    const char *texts = bb_buf_data(&put->texts);
+    return bb_sqlite_db_run(&s->db, BB_SQL_MATCH, "itt", number, texts + put->rows->json,
+                            texts + put->rows->webhooks)
                ? BB_OK
                : BB_ERR_OUTBOX;
 }
@@ -216,15 +312,13 @@ static int write_match(struct bb_sqlite *s, int64_t number, struct bb_sqlite_put
 int bb_sqlite_match(struct bb_store *store, int64_t number, const struct bb_parcel *parcel,
                     const struct bb_put *puts, size_t count) {
     struct bb_sqlite *s = lock(store);
-    struct bb_sqlite_putting put = {.key = NULL};
-    bb_arena_init(&put.arena, &s->config.mem);
-    bb_buf_init(&put.json, &s->config.mem, BB_EVENT_JSON_MAX);
-    bb_buf_init(&put.webhooks, &s->config.mem, BB_EVENT_JSON_MAX);
-    int code = write_match(s, number, &put, parcel, puts, count);
+    struct bb_put_event event = {.event = parcel->event, .puts = puts, .count = count};
+    struct bb_sqlite_putting put;
+    init_putting(&put, s);
+    int code = print_row(&put, &event);
+    code = code ? code : write_match(s, number, &put);
     s->has_news |= code == BB_OK;
-    bb_buf_free(&put.webhooks);
-    bb_buf_free(&put.json);
-    bb_arena_free(&put.arena);
+    free_putting(&put);
     unlock(s);
     return code;
 }

@@ -30,6 +30,9 @@ static bool refresh(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
         q->due_ms = sqlite3_column_int64(row, 0) - s->host.wall_offset_ms;
         sqlite3_reset(row);
     }
+    q->has_suspects &= q->due_ms != INT64_MAX;
+    if (q->has_suspects && q->due_ms < s->now_ms + BB_LEASES_SUSPECT_MS)
+        q->due_ms = s->now_ms + BB_LEASES_SUSPECT_MS;
     q->is_stale = failed;
     bb_sqlite_time(s, q);
     return !failed;
@@ -84,6 +87,12 @@ bool bb_sqlite_end_event(struct bb_sqlite *s, const struct bb_claim *claim) {
             bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", claim->event));
 }
 
+/* It is somebody else's by now. This process was late, but it has not ended: its claim is none of
+ * those that count. */
+static bool take_back_claim(struct bb_sqlite *s, const struct bb_claim *claim) {
+    return bb_sqlite_db_run(&s->db, BB_SQL_UNCLAIM, "ii", claim->number, claim->lease);
+}
+
 /* A dead letter keeps its event, but not the event's key; nor does one that was delivered, when the
  * event's others are dead. */
 static bool end_row(struct bb_sqlite *s, const struct bb_delivery *delivery, int64_t webhook) {
@@ -92,7 +101,7 @@ static bool end_row(struct bb_sqlite *s, const struct bb_delivery *delivery, int
         !bb_sqlite_db_run(&s->db, BB_SQL_END, "ii", claim->number, claim->lease))
         return false;
     if (sqlite3_changes(s->db.handle) == 0)
-        return true; /* somebody else's by now */
+        return take_back_claim(s, claim);
     bool ok = claim->is_dead || bb_sqlite_end_event(s, claim);
     if (ok && (claim->is_dead || claim->is_shared))
         ok = bb_sqlite_db_run(&s->db, BB_SQL_FREE_KEY, "i", claim->event);
@@ -100,21 +109,35 @@ static bool end_row(struct bb_sqlite *s, const struct bb_delivery *delivery, int
                   bb_sqlite_db_run(&s->db, BB_SQL_NEXT_OF_ORDER, "ii", webhook, claim->order_key));
 }
 
+static bool give_back(struct bb_sqlite *s, const struct bb_delivery *delivery) {
+    const struct bb_claim *claim = &delivery->claim;
+    const struct bb_retry_history *history = &delivery->history;
+    bool ok = claim->how == BB_SETTLED_RELEASE
+                  ? bb_sqlite_db_run(&s->db, BB_SQL_RELEASE, "ii", claim->number, claim->lease)
+                  : bb_sqlite_db_run(&s->db, BB_SQL_RETRY, "iiiiii", claim->number, claim->lease,
+                                     bb_leases_later(claim->due_ms, s->host.wall_offset_ms),
+                                     (int64_t)history->attempts, (int64_t)history->steps,
+                                     (int64_t)history->unknowns);
+    return ok && (sqlite3_changes(s->db.handle) > 0 || take_back_claim(s, claim));
+}
+
+/* One is over, the next may come. */
+static void call_suspects(struct bb_sqlite *s) {
+    for (struct bb_sqlite_queue *q = s->queues; q; q = q->next) {
+        q->is_stale |= q->has_suspects;
+        q->has_suspects = false;
+    }
+}
+
 static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
     struct bb_sqlite_queue *q = delivery->queue->kept;
     const struct bb_claim *claim = &delivery->claim;
-    const struct bb_retry_history *history = &delivery->history;
     q->is_stale = q->is_stale || claim->how != BB_SETTLED || claim->order_key;
+    if (bb_leases_is_suspect(delivery->history.claims))
+        call_suspects(s);
     if (!bb_sqlite_log(s, claim, q->number))
         return false;
-    if (claim->how == BB_SETTLED)
-        return end_row(s, delivery, q->number);
-    if (claim->how == BB_SETTLED_RELEASE)
-        return bb_sqlite_db_run(&s->db, BB_SQL_RELEASE, "ii", claim->number, claim->lease);
-    return bb_sqlite_db_run(&s->db, BB_SQL_RETRY, "iiiiii", claim->number, claim->lease,
-                            bb_leases_later(claim->due_ms, s->host.wall_offset_ms),
-                            (int64_t)history->attempts, (int64_t)history->steps,
-                            (int64_t)history->unknowns);
+    return claim->how == BB_SETTLED ? end_row(s, delivery, q->number) : give_back(s, delivery);
 }
 
 bool bb_sqlite_settle_all(struct bb_sqlite *s) {
@@ -144,7 +167,8 @@ static void read_row(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
         .history = {.enqueued_ms = sqlite3_column_int64(row, 2) - offset,
                     .attempts = (uint32_t)sqlite3_column_int64(row, 5),
                     .steps = (uint32_t)sqlite3_column_int64(row, 6),
-                    .unknowns = (uint32_t)sqlite3_column_int64(row, 7)},
+                    .unknowns = (uint32_t)sqlite3_column_int64(row, 7),
+                    .claims = (uint32_t)sqlite3_column_int64(row, 10) + 1},
         .claim = {.number = sqlite3_column_int64(row, 0),
                   .event = sqlite3_column_int64(row, 1),
                   .is_shared = sqlite3_column_int(row, 9) != 0,
@@ -176,6 +200,15 @@ static bool note_bad(struct bb_sqlite_leased *leased, sqlite3_stmt *row, const b
     return error->code != BB_ERR_NO_MEMORY;
 }
 
+/* It is not this one's turn. */
+static bool must_wait(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
+                      struct bb_sqlite_queue *q, sqlite3_stmt *row) {
+    bool must = bb_leases_is_suspect(sqlite3_column_int64(row, 10) + 1) &&
+                bb_leases_has_suspect(&leased->leases, s->memory);
+    q->has_suspects |= must;
+    return must;
+}
+
 /* First all are read, because a lease takes a row out of the index that is read. */
 static bool lease_from(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
                        struct bb_sqlite_queue *q, enum bb_sql which, int64_t time_ms, size_t most) {
@@ -184,6 +217,8 @@ static bool lease_from(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
     sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, which, "iii", q->number, time_ms, (int64_t)most);
     while (!failed && leased->leases.count - first < most && bb_sqlite_db_step(row, &failed)) {
         bb_error error = BB_ERROR_INIT;
+        if (which == BB_SQL_DUE && must_wait(s, leased, q, row))
+            continue;
         struct bb_parcel *parcel =
             bb_sqlite_parcel(s, leased, sqlite3_column_int64(row, 1),
                              (const char *)sqlite3_column_text(row, 8), &error);
@@ -217,6 +252,7 @@ static bool lease_due(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     while (s->due.root && s->due.root->key <= s->now_ms && leased->leases.count < BB_LEASES_BATCH) {
         struct bb_sqlite_queue *q = of_node(s->due.root);
         size_t room = bb_sqlite_room(s, leased, q);
+        q->has_suspects = false;
         if (room > 0 && !lease_from(s, leased, q, BB_SQL_DUE,
                                     bb_leases_later(s->now_ms, s->host.wall_offset_ms), room))
             return false;

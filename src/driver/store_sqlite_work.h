@@ -23,9 +23,10 @@ struct bb_sqlite_queue {
     int64_t due_ms;         /* of the first that waits; INT64_MAX: none does */
     int64_t not_before_ms;
     struct bb_heap_node node;
-    bool is_timed; /* `node` is in the heap */
-    bool is_full;  /* as much is leased as it may have */
-    bool is_stale; /* `due_ms` must be read again */
+    bool is_timed;     /* `node` is in the heap */
+    bool is_full;      /* as much is leased as it may have */
+    bool is_stale;     /* `due_ms` must be read again */
+    bool has_suspects; /* that are due, and must wait for another one to end */
     struct bb_sqlite_queue *next, *previous;
     char id[];
 };
@@ -37,6 +38,7 @@ struct bb_sqlite {
     struct bb_store_sqlite_config config;
     struct bb_store_host host;
     bool is_attached;
+    uint64_t serial;            /* of all that this process has opened; never 0 */
     pthread_mutex_t group_lock; /* guards the events that are on their way in; taken alone */
     pthread_cond_t group_done;
     struct bb_sqlite_putting *group;

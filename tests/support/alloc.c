@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <curl/curl.h>
 #include <malloc.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -127,6 +128,44 @@ void alloc_hook_others(void) {
         abort();
 }
 
+/* ----------------------------------------------------------------- SQLite -- */
+
+static void *sqlite_malloc(int size) {
+    return take(ALLOC_SQLITE, (size_t)size);
+}
+
+static void *sqlite_realloc(void *block, int size) {
+    return retake(ALLOC_SQLITE, block, (size_t)size);
+}
+
+static int sqlite_size(void *block) {
+    return block == NULL ? 0 : (int)malloc_usable_size(block);
+}
+
+static int sqlite_round_up(int size) {
+    return (size + 7) & ~7;
+}
+
+static int sqlite_begin(void *user) {
+    (void)user;
+    return SQLITE_OK;
+}
+
+static void sqlite_end(void *user) {
+    (void)user;
+}
+
+/* Without memory that it keeps for later: each block that it wants counts. */
+void alloc_hook_sqlite(void) {
+    static const sqlite3_mem_methods methods = {
+        sqlite_malloc,   give_back,    sqlite_realloc, sqlite_size,
+        sqlite_round_up, sqlite_begin, sqlite_end,     NULL};
+    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK ||
+        sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0) != SQLITE_OK ||
+        sqlite3_initialize() != SQLITE_OK)
+        abort();
+}
+
 /* --------------------------------------------------------------- counting -- */
 
 void alloc_begin(size_t nth, int and_after) {
@@ -209,9 +248,10 @@ void alloc_fail_each(const char *what, size_t most, void (*run)(void *user), voi
         run_failing(nth, 0, run, user);
         run_failing(nth, 1, run, user);
     }
-    print_message("%s: %zu allocations (library %zu, cJSON %zu, libcurl %zu), %zu failed\n", what,
-                  points, by_source[ALLOC_LIBRARY], by_source[ALLOC_CJSON], by_source[ALLOC_CURL],
-                  taken);
+    print_message(
+        "%s: %zu allocations (library %zu, cJSON %zu, libcurl %zu, SQLite %zu), %zu failed\n", what,
+        points, by_source[ALLOC_LIBRARY], by_source[ALLOC_CJSON], by_source[ALLOC_CURL],
+        by_source[ALLOC_SQLITE], taken);
     current[0] = '\0';
 }
 

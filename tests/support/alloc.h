@@ -1,6 +1,6 @@
 /*
- * Memory that runs out when a test says so: an allocator for the library, and the hooks of cJSON
- * and libcurl. All three count together, so that "the nth allocation" is one series. OpenSSL and
+ * Memory that runs out when a test says so: an allocator for the library, and the hooks of cJSON,
+ * libcurl and SQLite. All count together, so that "the nth allocation" is one series. OpenSSL and
  * the C library keep malloc.
  */
 #ifndef SUPPORT_ALLOC_H
@@ -10,10 +10,19 @@
 
 #include "bb_webhook.h"
 
-typedef enum alloc_source { ALLOC_LIBRARY, ALLOC_CJSON, ALLOC_CURL, ALLOC_SOURCES } alloc_source;
+typedef enum alloc_source {
+    ALLOC_LIBRARY,
+    ALLOC_CJSON,
+    ALLOC_CURL,
+    ALLOC_SQLITE,
+    ALLOC_SOURCES
+} alloc_source;
 
 /* Takes over the memory of cJSON and libcurl: before either is used by the process. */
 void alloc_hook_others(void);
+
+/* The same for SQLite. */
+void alloc_hook_sqlite(void);
 
 /* For bb_options, arenas and buffers. Static. */
 const bb_allocator *alloc_library(void);

@@ -127,14 +127,13 @@ static void put_one(sim_hook *hook) {
     bb_event event = BB_EVENT_INIT;
     event.created_ts = (int64_t)world.record_count;
     struct bb_put put = {hook->lane.queue, hook->order_key};
-    struct bb_parcel *parcel = bb_parcel_new(alloc_library(), &event);
-    assert_true(parcel && world.record_count < RECORDS);
+    struct bb_put_event one = {.event = &event, .puts = &put, .count = 1};
+    assert_true(world.record_count < RECORDS);
     world.records[world.record_count++] =
         (sim_record){.hook = hook, .put_ms = world.now_ms, .first_ms = -1, .end_ms = -1};
-    assert_int_equal(world.store->vtable->put(world.store, NULL, parcel, &put, 1, world.now_ms,
-                                              world.now_ms, NULL),
-                     BB_OK);
-    bb_parcel_release(parcel);
+    assert_int_equal(
+        world.store->vtable->put(world.store, NULL, &one, 1, world.now_ms, world.now_ms, NULL),
+        BB_OK);
 }
 
 size_t sim_put(sim_hook *hook, size_t count) {

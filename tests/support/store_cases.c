@@ -74,14 +74,11 @@ static void all_of_a_put_or_none(void **state) {
     bb_event event = BB_EVENT_INIT;
     event.id = "shared";
     event.activity = BB_ISSUE_CREATE;
-    struct bb_parcel *parcel = bb_parcel_new(alloc_library(), &event);
     struct bb_put puts[STORE_QUEUES];
     for (size_t i = 0; i < STORE_QUEUES; i++)
         puts[i] = (struct bb_put){.queue = store_queues[i]};
-    assert_int_equal(store->vtable->put(store, NULL, parcel, puts, STORE_QUEUES, 5, 5, NULL),
-                     BB_OK);
-    assert_int_equal(store->vtable->put(store, NULL, parcel, puts, 0, 5, 5, NULL), BB_OK);
-    bb_parcel_release(parcel); /* the store keeps what it needs */
+    assert_int_equal(store_put_event(store, &event, puts, STORE_QUEUES, 5, 5), BB_OK);
+    assert_int_equal(store_put_event(store, &event, puts, 0, 5, 5), BB_OK);
     store_must_count(STORE_QUEUES, 0);
     for (size_t i = 0; i < STORE_QUEUES; i++) {
         store_must_count(STORE_QUEUES - i, 0);
@@ -95,10 +92,8 @@ static void one_queue_may_be_put_into_twice_at_once(void **state) {
     bb_event event = BB_EVENT_INIT;
     event.id = "twice";
     event.activity = BB_ISSUE_CREATE;
-    struct bb_parcel *parcel = bb_parcel_new(alloc_library(), &event);
     struct bb_put puts[] = {{store_queues[0], 7}, {store_queues[0], 7}};
-    assert_int_equal(store->vtable->put(store, NULL, parcel, puts, 2, 5, 5, NULL), BB_OK);
-    bb_parcel_release(parcel);
+    assert_int_equal(store_put_event(store, &event, puts, 2, 5, 5), BB_OK);
     store_settle(store_next(0, 5, "twice"));
     store_settle(store_next(0, 5, "twice"));
     store_must_count(0, 0);

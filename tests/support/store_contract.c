@@ -64,18 +64,19 @@ int store_case_end(void **state) {
 
 /* ---- put, take, give ---- */
 
+int store_put_event(struct bb_store *into, const bb_event *event, const struct bb_put *puts,
+                    size_t count, int64_t now_ms, int64_t due_ms) {
+    struct bb_put_event put = {.event = event, .puts = puts, .count = count};
+    return into->vtable->put(into, NULL, &put, 1, now_ms, due_ms, NULL);
+}
+
 int store_put(size_t queue, const char *id, uint64_t order_key, int64_t now_ms, int64_t due_ms) {
     bb_event event = BB_EVENT_INIT;
     event.activity = BB_ISSUE_CREATE;
     event.id = id;
     event.created_ts = 1;
-    struct bb_parcel *parcel = bb_parcel_new(alloc_library(), &event);
     struct bb_put put = {store_queues[queue], order_key};
-    if (!parcel)
-        return BB_ERR_NO_MEMORY;
-    int code = store->vtable->put(store, NULL, parcel, &put, 1, now_ms, due_ms, NULL);
-    bb_parcel_release(parcel);
-    return code;
+    return store_put_event(store, &event, &put, 1, now_ms, due_ms);
 }
 
 void store_must_put(size_t queue, const char *id, uint64_t order_key, int64_t now_ms,

@@ -32,6 +32,10 @@ void store_open(const store_factory *factory, uint64_t max_deliveries, uint64_t 
 void store_open_queues(void);
 int store_close(const store_factory *factory);
 
+/* Puts an event, on the store's own connection. */
+int store_put_event(struct bb_store *into, const bb_event *event, const struct bb_put *puts,
+                    size_t count, int64_t now_ms, int64_t due_ms);
+
 /* A delivery of a new event to one queue. */
 int store_put(size_t queue, const char *id, uint64_t order_key, int64_t now_ms, int64_t due_ms);
 void store_must_put(size_t queue, const char *id, uint64_t order_key, int64_t now_ms,

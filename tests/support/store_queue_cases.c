@@ -159,17 +159,15 @@ static void a_put_that_is_too_large_as_a_whole_leaves_nothing(void **state) {
     bb_event event = BB_EVENT_INIT;
     event.id = "eleven";
     event.activity = BB_ISSUE_CREATE;
-    struct bb_parcel *parcel = bb_parcel_new(alloc_library(), &event);
     struct bb_put puts[11];
     for (size_t i = 0; i < 11; i++)
         puts[i] = (struct bb_put){store_queues[i % STORE_QUEUES], i % 2};
-    assert_int_equal(store->vtable->put(store, NULL, parcel, puts, 11, 1, 1, NULL), BB_ERR_FULL);
+    assert_int_equal(store_put_event(store, &event, puts, 11, 1, 1), BB_ERR_FULL);
     store_must_count(0, 0);
-    assert_int_equal(store->vtable->put(store, NULL, parcel, puts, 10, 1, 1, NULL), BB_OK);
+    assert_int_equal(store_put_event(store, &event, puts, 10, 1, 1), BB_OK);
     store_must_count(10, 0);
-    assert_int_equal(store->vtable->put(store, NULL, parcel, puts, 1, 1, 1, NULL), BB_ERR_FULL);
+    assert_int_equal(store_put_event(store, &event, puts, 1, 1, 1), BB_ERR_FULL);
     store_must_count(10, 0);
-    bb_parcel_release(parcel);
 }
 
 static void more_bytes_than_the_limit_are_refused(void **state) {

@@ -176,7 +176,7 @@ static void no_public_struct_ends_in_padding(void **state) {
     ENDS_WITH(bb_webhook, max_attempts);
     ENDS_WITH(bb_options, background);
     ENDS_WITH(bb_background_options, outbox);
-    ENDS_WITH(bb_enqueue_options, key);
+    ENDS_WITH(bb_enqueue_options, keys);
     ENDS_WITH(bb_notice, reserved);
     ENDS_WITH(bb_stats, latency);
     ENDS_WITH(bb_outcome, text);

@@ -126,6 +126,47 @@ static void the_same_key_is_taken_once(void **state) {
     assert_int_equal(server_requests(b->receiver), 1);
 }
 
+static int flush_at_once(background *b, bb_error *error) {
+    int64_t began = server_now_ms();
+    int code = bb_dispatcher_flush(b->dispatcher, BACKGROUND_PATIENCE_MS, error);
+    assert_true(server_now_ms() - began < BACKGROUND_PATIENCE_MS / 2);
+    return code;
+}
+
+/* Nothing can be settled while the host has the right to write. */
+static void flushing_within_the_own_transaction_is_an_error_at_once(void **state) {
+    background *b = *state;
+    bb_error error = BB_ERROR_INIT;
+    outbox_open_all(b);
+    background_add_healthy(b, BB_CUSTOM, "hook");
+    sqlite3 *db = outbox_open_host(), *other = outbox_open_host();
+    for (size_t i = 0; i < 2; i++) { /* driven by the call, then by a thread */
+        background_enqueue(b, "before");
+        outbox_run(db, "BEGIN");
+        assert_int_equal(outbox_enqueue_on(b, db, "one", NULL), BB_OK);
+        assert_int_equal(flush_at_once(b, &error), BB_ERR_BUSY);
+        assert_non_null(strstr(error.text, "transaction"));
+        outbox_run(db, "SAVEPOINT part");
+        assert_int_equal(outbox_enqueue_on(b, db, "two", NULL), BB_OK);
+        outbox_run(db, "ROLLBACK TO part");
+        assert_int_equal(flush_at_once(b, &error), BB_ERR_BUSY);
+        outbox_run(db, i == 0 ? "COMMIT" : "ROLLBACK");
+        background_flush(b);
+        assert_int_equal(b->counts[BB_NOTICE_DELIVERED], 2 + i);
+        assert_int_equal(bb_dispatcher_start(b->dispatcher, NULL), i == 0 ? BB_OK : BB_ERR_BUSY);
+    }
+    outbox_run(db, "BEGIN");
+    assert_int_equal(outbox_enqueue_on(b, db, "three", NULL), BB_OK);
+    outbox_run(db, "COMMIT");
+    outbox_run(other, "BEGIN IMMEDIATE"); /* somebody else's transaction is waited for */
+    assert_int_equal(bb_dispatcher_wake(b->dispatcher, NULL), BB_OK);
+    assert_int_equal(bb_dispatcher_flush(b->dispatcher, 300, &error), BB_ERR_TIMEOUT);
+    outbox_run(other, "COMMIT");
+    background_flush(b);
+    sqlite3_close(other);
+    sqlite3_close(db);
+}
+
 /* ------------------------------------------------------------------ restart -- */
 
 static void what_waits_is_delivered_by_the_next_process(void **state) {
@@ -210,6 +251,7 @@ int main(void) {
         OUTBOX_TEST(another_copy_of_sqlite_is_refused),
         OUTBOX_TEST(an_outbox_in_memory_takes_no_transaction),
         OUTBOX_TEST(the_same_key_is_taken_once),
+        OUTBOX_TEST(flushing_within_the_own_transaction_is_an_error_at_once),
         OUTBOX_TEST(what_waits_is_delivered_by_the_next_process),
         OUTBOX_TEST(a_retry_goes_on_where_it_was),
         OUTBOX_TEST(what_waits_for_a_removed_webhook_waits_for_its_return),

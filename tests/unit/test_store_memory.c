@@ -94,13 +94,12 @@ static void nothing_is_dropped_for_what_finds_no_room_even_so(void **state) {
     }
     for (size_t i = 0; i < 3; i++)
         puts[i] = (struct bb_put){.queue = store_queues[1]};
-    struct bb_parcel *parcel = bb_parcel_retain(claimed[0]->parcel);
-    assert_int_equal(store->vtable->put(store, NULL, parcel, puts, 3, 1, 1, NULL), BB_ERR_FULL);
+    const bb_event *event = claimed[0]->parcel->event;
+    assert_int_equal(store_put_event(store, event, puts, 3, 1, 1), BB_ERR_FULL);
     store_must_count(2, 8);
-    assert_int_equal(store->vtable->put(store, NULL, parcel, puts, 2, 1, 1, NULL), BB_OK);
+    assert_int_equal(store_put_event(store, event, puts, 2, 1, 1), BB_OK);
     store_must_count(2, 8);
     assert_int_equal(drops[0], 2);
-    bb_parcel_release(parcel);
     for (int i = 0; i < 8; i++)
         store_settle(claimed[i]);
 }
@@ -114,11 +113,8 @@ static int put_large(size_t texts) {
     event.title = large;
     event.description = texts > 1 ? large : NULL;
     event.comment = texts > 2 ? large : NULL;
-    struct bb_parcel *parcel = bb_parcel_new(alloc_library(), &event);
     struct bb_put put = {store_queues[0], 0};
-    int code = store->vtable->put(store, NULL, parcel, &put, 1, 1, 1, NULL);
-    bb_parcel_release(parcel);
-    return code;
+    return store_put_event(store, &event, &put, 1, 1, 1);
 }
 
 static void bytes_make_room_too(void **state) {
@@ -190,13 +186,12 @@ static void live_through(void *user) {
     (void)user;
     event.id = "one";
     struct bb_store *memory = open_memory(1000, 1 << 20);
-    struct bb_parcel *parcel = bb_parcel_new(alloc_library(), &event);
     struct bb_queue *queue = memory ? memory->vtable->open(memory, "hook", NULL) : NULL;
     for (size_t i = 0; i < 400; i++)
         puts[i] = (struct bb_put){.queue = queue, .order_key = i < 350 ? i : i % 10};
-    for (int round = 0; queue && parcel && round < 2; round++) {
+    for (int round = 0; queue && round < 2; round++) {
         struct bb_store_counts before = memory->vtable->counts(memory);
-        int code = memory->vtable->put(memory, NULL, parcel, puts, 400, 1, 1, NULL);
+        int code = store_put_event(memory, &event, puts, 400, 1, 1);
         struct bb_store_counts after = memory->vtable->counts(memory);
         assert_true(code == BB_OK || code == BB_ERR_NO_MEMORY);
         assert_int_equal(after.waiting - before.waiting, code == BB_OK ? 400 : 0);
@@ -205,7 +200,6 @@ static void live_through(void *user) {
     }
     if (memory)
         memory->vtable->free(memory);
-    bb_parcel_release(parcel);
 }
 
 static void memory_may_run_out_anywhere(void **state) {
@@ -218,21 +212,23 @@ static void the_store_shares_one_event_between_its_deliveries(void **state) {
     (void)state;
     bb_event event = BB_EVENT_INIT;
     event.id = "shared";
-    struct bb_parcel *parcel = bb_parcel_new(alloc_library(), &event);
     struct bb_put puts[STORE_QUEUES];
     for (size_t i = 0; i < STORE_QUEUES; i++)
         puts[i] = (struct bb_put){.queue = store_queues[i]};
-    assert_int_equal(store->vtable->put(store, NULL, parcel, puts, 1, 1, 1, NULL), BB_OK);
+    assert_int_equal(store_put_event(store, &event, puts, 1, 1, 1), BB_OK);
     uint64_t one = store->vtable->counts(store).bytes;
-    assert_int_equal(store->vtable->put(store, NULL, parcel, puts + 1, 3, 1, 1, NULL), BB_OK);
-    uint64_t row = one - parcel->size;
-    assert_int_equal(store->vtable->counts(store).bytes, parcel->size + 4 * row);
-    assert_int_equal(atomic_load(&parcel->references), 5);
+    struct bb_delivery *only = store_next(0, 1, "shared");
+    uint64_t row = one - only->parcel->size;
+    store_settle(only);
+    assert_int_equal(store_put_event(store, &event, puts, STORE_QUEUES, 1, 1), BB_OK);
+    assert_int_equal(store->vtable->counts(store).bytes - STORE_QUEUES * row, one - row);
+    struct bb_parcel *parcel = NULL;
     for (size_t i = 0; i < STORE_QUEUES; i++) {
         struct bb_delivery *delivery = store_next(i, 1, "shared");
-        assert_ptr_equal(delivery->parcel, parcel);
+        assert_true(i == 0 || delivery->parcel == parcel);
+        parcel = i == 0 ? bb_parcel_retain(delivery->parcel) : parcel;
+        assert_int_equal(atomic_load(&parcel->references), STORE_QUEUES + 1 - i);
         store_settle(delivery);
-        assert_int_equal(atomic_load(&parcel->references), 4 - i);
     }
     bb_parcel_release(parcel);
     store_must_count(0, 0);

@@ -34,11 +34,8 @@ static void put_one(struct bb_queue *queue, const char *id) {
     bb_event event = BB_EVENT_INIT;
     event.activity = BB_ISSUE_CREATE;
     event.id = id;
-    struct bb_parcel *parcel = bb_parcel_new(alloc_library(), &event);
     struct bb_put put = {queue, 7};
-    if (parcel)
-        store->vtable->put(store, NULL, parcel, &put, 1, 1, 1, NULL);
-    bb_parcel_release(parcel);
+    store_put_event(store, &event, &put, 1, 1, 1);
 }
 
 static void match_all(struct bb_queue *queue) {
