@@ -262,15 +262,15 @@ static bool purge_step(struct bb_postgres_db *db, int64_t before_ms, size_t *cou
 }
 
 static int purge(struct bb_store *store, int64_t before_ms, size_t *count, bb_error *error) {
-    struct bb_postgres *s = lock(store);
     size_t step = 1;
-    bool ok = true;
+    int code = BB_OK;
     *count = 0;
-    while (ok && step > 0) {
-        ok = purge_step(&s->archive_db, before_ms, &step);
+    while (code == BB_OK && step > 0) {
+        struct bb_postgres *s = lock(store); /* anew for each step: others have their turn */
+        code = unlock(s, purge_step(&s->archive_db, before_ms, &step), error);
         *count += step;
     }
-    return unlock(s, ok, error);
+    return code;
 }
 
 /* Those that waited for what is taken back. */

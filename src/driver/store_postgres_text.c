@@ -61,7 +61,8 @@ static const char *const texts[BB_PG_STATEMENTS] = {
                        " set_config('synchronous_commit', 'off', true),"
                        " set_config('enable_seqscan', 'off', true),"
                        " set_config('enable_hashjoin', 'off', true),"
-                       " set_config('enable_mergejoin', 'off', true)",
+                       " set_config('enable_mergejoin', 'off', true),"
+                       " set_config('jit', 'off', true)",
     [BB_PG_SAFE_SETTINGS] = "SELECT set_config('statement_timeout', '4s', true)",
     [BB_PG_COMMIT] = "COMMIT",
     [BB_PG_ROLLBACK] = "ROLLBACK",

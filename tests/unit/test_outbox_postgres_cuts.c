@@ -232,6 +232,7 @@ static void tables_lie_in_the_search_path(void **state) {
     bb_outbox_free(outbox);
     assert_int_equal(postgres_run(db, "SELECT count(*) FROM pg_tables WHERE schemaname = 'hooks'"),
                      6);
+    assert_int_equal(postgres_run(db, "SELECT hooks.bb_enqueue('{}')"), 1);
     assert_int_equal(postgres_run(db, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"),
                      0);
     PQfinish(db);
