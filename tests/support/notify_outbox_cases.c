@@ -281,6 +281,14 @@ static void stats_tells_what_waits_by_webhook_and_changes_nothing(void **state) 
     assert_int_equal(line_count(fixture->result.out), 1);
 }
 
+static void a_lease_that_an_attempt_outlasts_is_refused(void **state) {
+    notify *fixture = *state;
+    notify_configure(fixture, "'lease_ms':15000,", NOTIFY_OPS);
+    notify_assert_refused(fixture, NOTIFY_RUN("deliver"),
+                          "webhooks.json: options: timeout_ms (15000) is not shorter than the "
+                          "lease_ms (15000) of the outbox");
+}
+
 int notify_outbox_cases_run(const notify_outbox_kind *kind) {
     const struct CMUnitTest tests[] = {
         NOTIFY_OUTBOX_TEST(enqueue_sends_nothing_and_deliver_all_of_it_once),
@@ -299,6 +307,7 @@ int notify_outbox_cases_run(const notify_outbox_kind *kind) {
         NOTIFY_OUTBOX_TEST(forever_goes_on_and_ends_in_good_order),
         NOTIFY_OUTBOX_TEST(a_signal_leaves_the_rest_in_the_outbox),
         NOTIFY_OUTBOX_TEST(stats_tells_what_waits_by_webhook_and_changes_nothing),
+        NOTIFY_OUTBOX_TEST(a_lease_that_an_attempt_outlasts_is_refused),
     };
     notify_use(kind);
     return cmocka_run_group_tests_name(kind->name, tests, NULL, NULL);
