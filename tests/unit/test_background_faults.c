@@ -316,6 +316,7 @@ static void silent_names_end_in_time(background *b, uint32_t connect_timeout_ms,
     background_drive_until(b, BB_NOTICE_DEAD, 1);
     assert_true(server_now_ms() - began >= 2 * LIMIT_MS * 9 / 10);
     assert_true(server_now_ms() - began < 2 * LIMIT_MS + SLACK_MS);
+    assert_non_null(strstr(background_told(b, BB_NOTICE_DEAD, 0)->text, "did not answer in time"));
     assert_int_equal(b->sent, 0);
     background_check_books(b);
     dns_stop(names);
