@@ -30,7 +30,7 @@ static const char usage[] =
     "                     more, or 10 seconds after SIGINT or SIGTERM\n"
     "      --stats        with it: print its statistics at the end, as Prometheus text\n"
     "  -o, --outbox PLACE keep what waits in this SQLite file, which is made if it is missing,\n"
-    "                     or in this database of PostgreSQL (postgres://USER@HOST/NAME):\n"
+    "                     or in this PostgreSQL database (postgres://USER@HOST/NAME):\n"
     "                     enqueue puts EVENTS into it and sends nothing; deliver sends what\n"
     "                     is due, then says what waits for later; stats tells what waits;\n"
     "                     list shows dead letters, or the one of that NUMBER with all of its\n"
@@ -207,9 +207,9 @@ static bool looks_like_conninfo(const char *place) {
 static const char *place_mistake(const char *place) {
     if (outbox_url_is(place))
         return outbox_url_mistake(place);
-    if (strstr(place, "://") || looks_like_conninfo(place))
+    if (*place != '.' && (strstr(place, "://") || looks_like_conninfo(place)))
         return "--outbox takes the path of a file, or a URL that begins with postgres:// or "
-               "postgresql://; a file with :// or word= in its name is ./FILE";
+               "postgresql://; a file with :// or = in its name is ./FILE";
     /* SQLite's words for a database that ends with the connection */
     if (*place == '\0' || strcmp(place, ":memory:") == 0)
         return "--outbox takes the path of a file, where what waits can stay";

@@ -42,7 +42,7 @@ struct outbox_backend {
     int (*enqueue)(struct outbox *outbox, bb_dispatcher *dispatcher, const bb_event *event,
                    size_t *deliveries, bb_error *error);
 
-    /* Adds what is there to no rows, by outbox_add, and to `unmatched`, as of one moment. */
+    /* Makes the rows, by outbox_add, and `unmatched`, of what is there at one moment. */
     bool (*look)(struct outbox *outbox);
 
     /* How many attempts the log has from before that time. */

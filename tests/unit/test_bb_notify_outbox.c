@@ -49,6 +49,7 @@ static void places_that_cannot_keep_anything_are_refused(void **state) {
     notify_assert_refused(fixture, RUN("-o", "postgre://host/db", "deliver"), neither);
     notify_assert_refused(fixture, RUN("-o", "host=db dbname=app", "deliver"), neither);
     notify_assert_refused(fixture, RUN("-o", " user = me", "deliver"), neither);
+    notify_assert_refused(fixture, RUN("-o", "./nonexistent/a=b", "stats"), "a=b: outbox: ");
     notify_assert_refused(fixture, NOTIFY_RUN("enqueue", "/nonexistent/e"), "/nonexistent/e: ");
     notify_configure(fixture, "'lease_ms':999,", NOTIFY_OPS);
     notify_assert_refused(fixture, NOTIFY_RUN("deliver"), "lease_ms: must be at least 1000 mill");
