@@ -18,11 +18,11 @@ extern "C" {
 /* All strings are borrowed for the call that shows it. */
 typedef struct bb_dead_letter {
     size_t struct_size;
-    int64_t number; /* of the delivery, in this outbox */
-    const char *webhook_id;
-    const char *event;   /* JSON: bb_event_parse reads it */
-    const char *reason;  /* one sentence */
-    int64_t enqueued_ms; /* since 1970 */
+    int64_t number;         /* of the delivery, in this outbox */
+    const char *webhook_id; /* "": of an event by plain SQL that cannot be read: nobody knows */
+    const char *event;      /* JSON: bb_event_parse reads it, unless that is why it is dead */
+    const char *reason;     /* one sentence */
+    int64_t enqueued_ms;    /* since 1970 */
     int64_t died_ms;
     bb_verdict verdict; /* of the last attempt */
     int attempts;
@@ -65,7 +65,8 @@ typedef int (*bb_attempt_visitor)(void *user, const bb_attempt_record *attempt);
 BB_API int bb_outbox_dead(bb_outbox *outbox, const bb_dead_filter *filter, bb_dead_visitor visit,
                           void *user, size_t *count, bb_error *error);
 
-/* Makes waiting deliveries of them again, due at once, with a fresh schedule and the same ids. */
+/* Makes waiting deliveries of them again, due at once, with a fresh schedule and the same ids; of
+ * those without a webhook, events that are matched again. `*count` (may be NULL): how many. */
 BB_API int bb_outbox_replay(bb_outbox *outbox, const bb_dead_filter *filter, size_t *count,
                             bb_error *error);
 
@@ -77,7 +78,8 @@ BB_API int bb_outbox_attempts(bb_outbox *outbox, int64_t number, bb_attempt_visi
  * not kept waiting. `*count` (may be NULL) receives how many there were. */
 BB_API int bb_outbox_purge(bb_outbox *outbox, int64_t before_ms, size_t *count, bb_error *error);
 
-/* Takes back what was enqueued with the key and is not under way. `*count` (may be NULL): how many
+/* Takes back what was enqueued with the key and is not under way; what waited behind it in an order
+ * goes ahead. `*count` (may be NULL): how many
  * deliveries. */
 BB_API int bb_outbox_cancel(bb_outbox *outbox, const char *key, size_t *count, bb_error *error);
 

@@ -13,10 +13,11 @@
  *     bb_dispatcher_wake(dispatcher, NULL);           -- else it is noticed within a second
  *
  * Its tables begin with bb_ and lie in the first schema of the connection's search_path; they are
- * made when they are missing. No extension, no trigger, no superuser. Any number of processes, on
- * any machines, may work on one outbox: the database's clock decides. A pooler in transaction mode
- * may stand between. Delivery is at least once: what was sent and not written before a crash is
- * sent again, with the same id.
+ * made when they are missing, and with them the function bb_enqueue(event json, key text, due
+ * timestamptz), which enqueues by plain SQL. No extension, no trigger, no superuser. Any number of
+ * processes, on any machines, may work on one outbox: the database's clock decides. A pooler in
+ * transaction mode may stand between. Delivery is at least once: what was sent and not written
+ * before a crash is sent again, with the same id.
  */
 #ifndef BB_WEBHOOK_POSTGRES_H
 #define BB_WEBHOOK_POSTGRES_H
@@ -39,11 +40,11 @@ typedef struct bb_postgres_options {
 } bb_postgres_options;
 #define BB_POSTGRES_OPTIONS_INIT BB_INIT_STRUCT(bb_postgres_options)
 
-/* Opens, or makes, the outbox in the database that libpq finds by `conninfo`: with two connections,
- * one to work and, once something is enqueued, one to enqueue. Unless it says otherwise they give
- * up after a few seconds (connect_timeout, tcp_user_timeout). `options` may be NULL. Free it by
- * bb_outbox_free. BB_ERR_OUTBOX says what PostgreSQL says, BB_ERR_ARGUMENT, BB_ERR_STRUCT,
- * BB_ERR_NO_MEMORY.
+/* Opens, or makes, the outbox in the database that libpq finds by `conninfo`: with up to
+ * three connections, one to work and, once they are needed, one to enqueue and one for the
+ * functions of bb_webhook_outbox.h. Unless it says otherwise they give up after a few seconds
+ * (connect_timeout, tcp_user_timeout). `options` may be NULL. Free it by bb_outbox_free.
+ * BB_ERR_OUTBOX says what PostgreSQL says, BB_ERR_ARGUMENT, BB_ERR_STRUCT, BB_ERR_NO_MEMORY.
  *
  * A connection that is lost is made again; deliveries that were under way go on meanwhile. An
  * enqueueing whose connection is lost is an error (BB_ERR_OUTBOX), though the event may have been

@@ -46,7 +46,7 @@ void dead_print_row(struct session *session, const bb_dead_letter *letter) {
     struct table_letter row = {
         .number = letter->number,
         .died = moment_text(letter->died_ms, died),
-        .webhook = letter->webhook_id,
+        .webhook = or_dash(letter->webhook_id),
         .activity = or_dash(view.activity),
         .event_id = or_dash(view.id),
         .attempts = letter->attempts,
@@ -69,7 +69,7 @@ void dead_print_whole(const struct session *session, const bb_dead_letter *lette
     char moment[MOMENT_SIZE];
     struct view view = open_view(letter);
     printf("%-9s %" PRId64 "\n", "number", letter->number);
-    print_member("webhook", letter->webhook_id);
+    print_member("webhook", or_dash(letter->webhook_id));
     print_member("activity", or_dash(view.activity));
     print_member("event id", or_dash(view.id));
     print_member("enqueued", moment_text(letter->enqueued_ms, moment));

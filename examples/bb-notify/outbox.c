@@ -41,9 +41,9 @@ void outbox_log(void *user, bb_level level, const char *text) {
     if (passing && strstr(text, passing) && !has_lasted(outbox))
         return;
     snprintf(outbox->trouble, sizeof outbox->trouble, "%s", text);
-    bool is_lost = strstr(text, "written by SQL") != NULL; /* an event that nobody can read */
-    complain("%s: %s; it is %s", outbox->name, text + sizeof prefix - 1,
-             is_lost ? "dropped" : "tried again");
+    bool is_over = strstr(text, "became a dead letter") != NULL; /* what nobody can read */
+    complain("%s: %s%s", outbox->name, text + sizeof prefix - 1,
+             is_over ? "" : "; it is tried again");
 }
 
 static void forget(struct outbox *outbox) {

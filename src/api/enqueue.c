@@ -1,8 +1,4 @@
 /* One event into the outbox, for every webhook that wants it. */
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "api/standing.h"
 #include "delivery/identity.h"
 
@@ -136,15 +132,9 @@ static int enqueue(struct entry *entry, const bb_event *event, uint32_t delay_ms
 
 /* ---- events that were enqueued by SQL */
 
-/* Their ids come from their numbers in the outbox: the same whoever matches them. */
 static int match(struct entry *entry, int64_t number, const struct bb_parcel *parcel) {
     struct bb_dispatcher *d = entry->dispatcher;
-    bb_event event = *parcel->event;
-    if (!event.id || !*event.id) {
-        snprintf(entry->new_id, sizeof entry->new_id, "evt_sql_%" PRId64, number);
-        event.id = entry->new_id;
-    }
-    int code = read_event(entry, &event, NULL);
+    int code = read_event(entry, parcel->event, NULL);
     if (code == BB_OK)
         code = bb_registry_list(d->registry, &entry->view.event, &entry->hooks, NULL);
     if (code == BB_OK)

@@ -91,6 +91,7 @@ static void postgres_detach(struct bb_store *store) {
     s->not_before_ms = 0; /* one more try is worth it: else others wait for the leases' end */
     bb_postgres_write_settled(s);
     bb_settled_forget(&s->settled, s->memory, &s->config.mem, NULL);
+    bb_postgres_forget_matches(s);
     while (s->queues)
         free_queue(s, s->queues);
     s->host = (struct bb_store_host){0};
@@ -105,11 +106,13 @@ static void postgres_free(struct bb_store *store) {
     postgres_detach(store);
     bb_postgres_db_close(&s->db);
     bb_postgres_db_close(&s->put_db);
+    bb_postgres_db_close(&s->archive_db);
     if (s->memory)
         s->memory->vtable->free(s->memory);
     bb_mem_free(&mem, s->by_number);
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->put_lock);
+    pthread_mutex_destroy(&s->archive_lock);
     bb_mem_free(&mem, s);
 }
 
@@ -123,13 +126,14 @@ struct put {
     const char *key;
 };
 
-static bool print_webhooks(struct put *put, const struct bb_put *puts, size_t count) {
+bool bb_postgres_print_webhooks(struct bb_buf *webhooks, struct bb_buf *order_keys,
+                                const struct bb_put *puts, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const struct bb_postgres_queue *q = puts[i].queue->kept;
-        bb_postgres_add_text(&put->webhooks, q->id);
-        bb_postgres_add_number(&put->order_keys, (int64_t)puts[i].order_key);
+        bb_postgres_add_text(webhooks, q->id);
+        bb_postgres_add_number(order_keys, (int64_t)puts[i].order_key);
     }
-    return bb_postgres_array(&put->webhooks) && bb_postgres_array(&put->order_keys);
+    return bb_postgres_array(webhooks) && bb_postgres_array(order_keys);
 }
 
 /* One round trip, on a connection of its own: nobody waits for a pass, and no pass for this. */
@@ -162,7 +166,8 @@ static int put_on_own(struct bb_postgres *s, const struct put *put, bb_error *er
 
 static int write(struct bb_postgres *s, const struct bb_put_place *place, struct put *put,
                  const bb_event *event, const struct bb_put *puts, size_t count, bb_error *error) {
-    if (!bb_event_json(event, &put->arena, &put->json) || !print_webhooks(put, puts, count))
+    if (!bb_event_json(event, &put->arena, &put->json) ||
+        !bb_postgres_print_webhooks(&put->webhooks, &put->order_keys, puts, count))
         return bb_fail_memory(error);
     if (place && place->connection)
         return bb_postgres_db_put_on(place->connection, bb_buf_data(&put->json),
@@ -300,7 +305,7 @@ static void postgres_settle(struct bb_store *store, struct bb_delivery *delivery
                             enum bb_settlement how, int64_t due_ms,
                             const struct bb_result *result) {
     struct bb_postgres *s = lock(store);
-    (void)result; /* there are no dead letters yet */
+    bb_note_settled(&s->config.mem, delivery, how, result);
     bb_settled_add(&s->settled, delivery, how, due_ms, s->now_ms);
     unlock(s);
 }
@@ -309,7 +314,7 @@ static void postgres_settle(struct bb_store *store, struct bb_delivery *delivery
 
 static int64_t pass_ms(const struct bb_postgres *s, int64_t now_ms) {
     int64_t pass_ms = s->look_again_ms;
-    if (s->has_news || must_write(s, now_ms) ||
+    if (s->has_news || s->unmatched_count > 0 || must_write(s, now_ms) ||
         (s->settled.first && bb_settled_is_alone(&s->settled, s->memory)))
         pass_ms = now_ms;
     if (s->settled.first)
@@ -328,7 +333,8 @@ static int64_t postgres_next_ms(struct bb_store *store, int64_t now_ms) {
 
 static bool postgres_owes(struct bb_store *store, int64_t now_ms) {
     struct bb_postgres *s = lock(store);
-    bool owes = s->settled.first || s->has_news || (s->due.root && s->due.root->key <= now_ms);
+    bool owes = s->settled.first || s->has_news || s->unmatched_count > 0 ||
+                (s->due.root && s->due.root->key <= now_ms);
     unlock(s);
     return owes;
 }
@@ -385,8 +391,11 @@ static const struct bb_store_vtable vtable = {
     .claim = postgres_claim,
     .claim_older = postgres_claim_older,
     .settle = postgres_settle,
+    .unmatched = bb_postgres_unmatched,
+    .match = bb_postgres_match,
     .look_again = postgres_look_again,
     .owes = postgres_owes,
+    .archive = &bb_store_postgres_archive,
     .next_ms = postgres_next_ms,
     .oldest_ms = postgres_oldest_ms,
     .waiting = postgres_waiting,
@@ -395,6 +404,7 @@ static const struct bb_store_vtable vtable = {
 
 static int open_databases(struct bb_postgres *s, const char *conninfo, bb_error *error) {
     int code = bb_postgres_db_read(&s->put_db, conninfo, error);
+    code = code ? code : bb_postgres_db_read(&s->archive_db, conninfo, error);
     return code ? code : bb_postgres_db_open(&s->db, conninfo, &s->skew_ms, error);
 }
 
@@ -407,6 +417,7 @@ int bb_store_postgres_open(const struct bb_store_postgres_config *config, const 
     s->config = *config;
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->put_lock, NULL);
+    pthread_mutex_init(&s->archive_lock, NULL);
     const struct bb_store_memory_config memory = {
         .mem = &s->config.mem, .max_deliveries = UINT64_MAX, .max_bytes = UINT64_MAX};
     s->memory = bb_store_memory_new(&memory);

@@ -129,7 +129,7 @@ static int64_t wall_ms(void) {
 }
 
 static int64_t read_skew_ms(struct bb_postgres_db *db) {
-    bb_postgres_db_send_text(db, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
+    bb_postgres_db_send_sql(db, "SELECT " BB_PG_NOW_MS, "");
     int64_t before = wall_ms();
     if (!bb_postgres_db_exchange(db))
         return 0;
@@ -153,7 +153,7 @@ int bb_postgres_db_open(struct bb_postgres_db *db, const char *conninfo, int64_t
 
 /* ---- sending ---- */
 
-enum { MOST_PARAMETERS = 6 };
+enum { MOST_PARAMETERS = 8 };
 
 struct parameters {
     int count;
@@ -205,9 +205,24 @@ void bb_postgres_db_send(struct bb_postgres_db *db, enum bb_pg which, const char
     send_query(db, which, bb_postgres_db_text(which), &p);
 }
 
-void bb_postgres_db_send_text(struct bb_postgres_db *db, const char *sql) {
-    const struct parameters none = {0};
-    send_query(db, BB_PG_STATEMENTS, sql, &none);
+void bb_postgres_db_send_sql(struct bb_postgres_db *db, const char *sql, const char *format, ...) {
+    struct parameters p;
+    va_list args;
+    va_start(args, format);
+    read_parameters(&p, format, args);
+    va_end(args);
+    send_query(db, BB_PG_STATEMENTS, sql, &p);
+}
+
+void bb_postgres_db_send_arrays(struct bb_postgres_db *db, enum bb_pg which, const char *format,
+                                const char *const *arrays) {
+    struct parameters p = {0};
+    for (; *format && p.count < MOST_PARAMETERS; format++, arrays++)
+        if (*format == 'u')
+            add_bytes(&p, *arrays);
+        else
+            p.values[p.count++] = *arrays;
+    send_query(db, which, bb_postgres_db_text(which), &p);
 }
 
 /* ---- answers ---- */
@@ -366,34 +381,4 @@ int bb_postgres_db_put_on(PGconn *handle, const char *json, const char *webhooks
                    is_missing ? "the connection's database has no outbox"
                               : "the event cannot be written",
                    db.trouble);
-}
-
-/* ---- arrays ---- */
-
-static void begin_item(struct bb_buf *array) {
-    bb_buf_add(array, array->length ? "," : "{", 1);
-}
-
-void bb_postgres_add_number(struct bb_buf *array, int64_t number) {
-    char digits[BB_INTEGER_SIZE];
-    begin_item(array);
-    bb_buf_text(array, bb_text_digits(number, digits));
-}
-
-void bb_postgres_add_text(struct bb_buf *array, const char *text) {
-    begin_item(array);
-    bb_buf_add(array, "\"", 1);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            bb_buf_add(array, "\\", 1);
-        bb_buf_add(array, text, 1);
-    }
-    bb_buf_add(array, "\"", 1);
-}
-
-const char *bb_postgres_array(struct bb_buf *array) {
-    if (array->length == 0)
-        bb_buf_add(array, "{", 1);
-    bb_buf_add(array, "}", 1);
-    return bb_buf_failed(array) ? NULL : bb_buf_data(array);
 }

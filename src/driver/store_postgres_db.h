@@ -1,7 +1,7 @@
 /*
- * The PostgreSQL outbox as tables and statements. One connection, which nobody else uses. Nothing
- * of it outlives a transaction, so that it may be another one each time: statements have no names
- * and settings are local.
+ * The PostgreSQL outbox as tables and statements: docs/outbox.md. One connection, which nobody else
+ * uses. Nothing of it outlives a transaction, so that it may be another one each time: statements
+ * have no names and settings are local.
  */
 #ifndef BB_DRIVER_STORE_POSTGRES_DB_H
 #define BB_DRIVER_STORE_POSTGRES_DB_H
@@ -14,6 +14,13 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+/* The database's clock, and a parameter that is sent as UTF-8 bytes. */
+#define BB_PG_NOW_MS "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+#define BB_PG_UTF8(parameter) "convert_from(" parameter "::bytea, 'UTF8')"
+
+/* Advisory locks are the whole database's: the first of their two numbers is ours. */
+#define BB_PG_LOCKS "1650614901"
+
 enum bb_pg {
     BB_PG_BEGIN = 0,
     BB_PG_SETTINGS,
@@ -22,7 +29,9 @@ enum bb_pg {
     BB_PG_ROLLBACK,
     BB_PG_PUT,
     BB_PG_LOOK,
+    BB_PG_MATCH,
     BB_PG_NEW_EVENTS,
+    BB_PG_BURY_EVENTS,
     BB_PG_LOCK_ORDER,
     BB_PG_ADD_WEBHOOKS_OF,
     BB_PG_FAN_OUT,
@@ -36,13 +45,14 @@ enum bb_pg {
     BB_PG_RELEASE,
     BB_PG_RETRY,
     BB_PG_END,
+    BB_PG_LOG,
     BB_PG_NEXT_OF_ORDER,
     BB_PG_COUNT_WAITING,
     BB_PG_COUNT_WAITING_OF,
     BB_PG_STATEMENTS
 };
 
-enum { BB_PG_ONCE = 16, BB_PG_TROUBLE = 256 };
+enum { BB_PG_ONCE = 24, BB_PG_TROUBLE = 256 };
 
 /* How long an answer is waited for: the driving thread carries everything that is under way. The
  * server gives up a little before. */
@@ -67,10 +77,10 @@ int bb_postgres_db_open(struct bb_postgres_db *db, const char *conninfo, int64_t
 int bb_postgres_db_read(struct bb_postgres_db *db, const char *conninfo, bb_error *error);
 void bb_postgres_db_close(struct bb_postgres_db *db);
 
-/* Makes the tables where they are missing. */
+/* Makes the tables where they are missing: store_postgres_tables.c. */
 int bb_postgres_db_install(struct bb_postgres_db *db, bb_error *error);
 
-/* The text of a statement. */
+/* The text of a statement: store_postgres_text.c. */
 const char *bb_postgres_db_text(enum bb_pg which);
 
 /* Connects, if it is not. False: `trouble` says why. */
@@ -83,7 +93,9 @@ void bb_postgres_db_check(struct bb_postgres_db *db);
 /* Adds a statement to the next exchange. `format`'s arguments: 'i' an int64_t, 't' a text, 'u' a
  * text as UTF-8 bytes, whatever the connection's encoding (NULL is NULL). */
 void bb_postgres_db_send(struct bb_postgres_db *db, enum bb_pg which, const char *format, ...);
-void bb_postgres_db_send_text(struct bb_postgres_db *db, const char *sql);
+void bb_postgres_db_send_sql(struct bb_postgres_db *db, const char *sql, const char *format, ...);
+void bb_postgres_db_send_arrays(struct bb_postgres_db *db, enum bb_pg which, const char *format,
+                                const char *const *arrays); /* 't' and 'u' as above, else 't' */
 
 /* Sends them all at once, if there are any, and waits for all answers. False: one has failed, and
  * none of those after it was done; `trouble` says why. */
@@ -101,9 +113,29 @@ void bb_postgres_db_roll_back(struct bb_postgres_db *db);
 int bb_postgres_db_put_on(PGconn *handle, const char *json, const char *webhooks, const char *keys,
                           const char *key, int64_t enqueued_ms, int64_t due_ms, bb_error *error);
 
+/* ---- store_postgres_rows.c ---- */
+
 /* Arrays of numbers, and of texts, as PostgreSQL writes them: "{", then these, then "}". */
 void bb_postgres_add_number(struct bb_buf *array, int64_t number);
 void bb_postgres_add_text(struct bb_buf *array, const char *text);
 const char *bb_postgres_array(struct bb_buf *array);
+
+enum { BB_PG_COLUMNS = 8 };
+
+/* Rows on their way to the server. */
+struct bb_postgres_rows {
+    const char *format; /* of each column: 'i' an int64_t, 'u' a text */
+    struct bb_buf columns[BB_PG_COLUMNS];
+    size_t count;
+};
+void bb_postgres_rows_begin(struct bb_postgres_rows *rows, const bb_allocator *mem,
+                            const char *format);
+void bb_postgres_rows_add(struct bb_postgres_rows *rows, ...);
+void bb_postgres_rows_free(struct bb_postgres_rows *rows);
+
+/* Adds the statement for them, whose parameters are the columns, to the next exchange if there are
+ * any, and frees them. False: out of memory. */
+bool bb_postgres_rows_send(struct bb_postgres_rows *rows, struct bb_postgres_db *db,
+                           enum bb_pg which);
 
 #endif

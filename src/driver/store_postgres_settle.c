@@ -1,4 +1,4 @@
-/* What a pass writes of what has happened: settlements, new events, leases that go on. */
+/* What a pass writes of what has happened: settlements, and leases that go on. */
 #include <stdlib.h>
 
 #include "driver/store_memory.h"
@@ -6,76 +6,68 @@
 
 enum { MOST_ARRAY = 64 * 1024 * 1024 };
 
-/* ---- columns ---- */
-
-enum { COLUMNS = 6 };
-
-/* Rows on their way to the server, one array for each of their columns. */
-struct columns {
-    struct bb_buf arrays[COLUMNS];
-    size_t width;
-    size_t rows;
-};
-
-static void begin_columns(struct columns *c, const bb_allocator *mem, size_t width) {
-    c->width = width;
-    c->rows = 0;
-    for (size_t i = 0; i < width; i++)
-        bb_buf_init(&c->arrays[i], mem, MOST_ARRAY);
-}
-
-static void add_row(struct columns *c, const int64_t *values) {
-    for (size_t i = 0; i < c->width; i++)
-        bb_postgres_add_number(&c->arrays[i], values[i]);
-    c->rows++;
-}
-
-static void free_columns(struct columns *c) {
-    for (size_t i = 0; i < c->width; i++)
-        bb_buf_free(&c->arrays[i]);
-}
-
-/* Sends the statement for them, if there are any, and frees them. False: out of memory. */
-static bool send_columns(struct bb_postgres *s, enum bb_pg which, struct columns *c) {
-    const char *texts[COLUMNS] = {NULL};
-    bool ok = true;
-    for (size_t i = 0; i < c->width; i++)
-        ok = (texts[i] = bb_postgres_array(&c->arrays[i])) && ok;
-    if (ok && c->rows > 0 && c->width == 2)
-        bb_postgres_db_send(&s->db, which, "tt", texts[0], texts[1]);
-    else if (ok && c->rows > 0)
-        bb_postgres_db_send(&s->db, which, "tttttt", texts[0], texts[1], texts[2], texts[3],
-                            texts[4], texts[5]);
-    free_columns(c);
-    return ok;
-}
-
 /* ---- what was settled ---- */
 
-static bool send_how(struct bb_postgres *s, enum bb_settlement how, enum bb_pg which) {
-    struct columns c;
-    begin_columns(&c, &s->config.mem, how == BB_SETTLED_RETRY ? 6 : 2);
+static bool send_released(struct bb_postgres *s) {
+    struct bb_postgres_rows rows;
+    bb_postgres_rows_begin(&rows, &s->config.mem, "ii");
+    for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next)
+        if (d->claim.how == BB_SETTLED_RELEASE)
+            bb_postgres_rows_add(&rows, d->claim.number, d->claim.lease);
+    return bb_postgres_rows_send(&rows, &s->db, BB_PG_RELEASE);
+}
+
+static bool send_retries(struct bb_postgres *s) {
+    struct bb_postgres_rows rows;
+    bb_postgres_rows_begin(&rows, &s->config.mem, "iiiiii");
+    for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next)
+        if (d->claim.how == BB_SETTLED_RETRY)
+            bb_postgres_rows_add(&rows, d->claim.number, d->claim.lease,
+                                 bb_leases_later(d->claim.due_ms, s->offset_ms),
+                                 (int64_t)d->history.attempts, (int64_t)d->history.steps,
+                                 (int64_t)d->history.unknowns);
+    return bb_postgres_rows_send(&rows, &s->db, BB_PG_RETRY);
+}
+
+/* Those that are over; verdict 0: it is no dead letter. */
+static bool send_ended(struct bb_postgres *s) {
+    struct bb_postgres_rows rows;
+    bb_postgres_rows_begin(&rows, &s->config.mem, "iiiiu");
     for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next) {
-        const int64_t values[COLUMNS] = {
-            d->claim.number,     d->claim.lease,   bb_leases_later(d->claim.due_ms, s->offset_ms),
-            d->history.attempts, d->history.steps, d->history.unknowns};
-        if (d->claim.how == how)
-            add_row(&c, values);
+        const struct bb_claim *claim = &d->claim;
+        if (claim->how == BB_SETTLED)
+            bb_postgres_rows_add(&rows, claim->number, claim->lease, (int64_t)d->history.attempts,
+                                 (int64_t)(claim->is_dead ? bb_note_verdict(claim) : 0),
+                                 claim->is_dead ? bb_note_reason(claim) : "");
     }
-    return send_columns(s, which, &c);
+    return bb_postgres_rows_send(&rows, &s->db, BB_PG_END);
 }
 
 /* Those that waited for what has ended. */
 static bool send_next_of_order(struct bb_postgres *s) {
-    struct columns c;
-    begin_columns(&c, &s->config.mem, 2);
+    struct bb_postgres_rows rows;
+    bb_postgres_rows_begin(&rows, &s->config.mem, "ii");
     for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next) {
         const struct bb_postgres_queue *q = d->queue->kept;
-        const int64_t values[] = {q->number, d->claim.order_key};
         if (d->claim.how == BB_SETTLED && d->claim.order_key)
-            add_row(&c, values);
+            bb_postgres_rows_add(&rows, q->number, d->claim.order_key);
     }
-    return send_columns(s, BB_PG_NEXT_OF_ORDER, &c);
+    return bb_postgres_rows_send(&rows, &s->db, BB_PG_NEXT_OF_ORDER);
+}
+
+/* The attempts that were made, however they ended. */
+static bool send_log(struct bb_postgres *s) {
+    struct bb_postgres_rows rows;
+    bb_postgres_rows_begin(&rows, &s->config.mem, "iiiiiiuu");
+    for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next) {
+        const struct bb_postgres_queue *q = d->queue->kept;
+        const struct bb_note *note = d->claim.note;
+        if (bb_note_is_attempt(note))
+            bb_postgres_rows_add(&rows, d->claim.number, q->number, note->duration_ms,
+                                 note->attempt, (int64_t)note->verdict, (int64_t)note->status,
+                                 note->code, note->words);
+    }
+    return bb_postgres_rows_send(&rows, &s->db, BB_PG_LOG);
 }
 
 static bool ends_orders(const struct bb_postgres *s) {
@@ -101,95 +93,38 @@ bool bb_postgres_send_settled(struct bb_postgres *s, bool is_locked) {
     make_stale(s);
     if (ends_orders(s) && !is_locked)
         bb_postgres_db_send(&s->db, BB_PG_LOCK_ORDER, "");
-    return send_how(s, BB_SETTLED_RETRY, BB_PG_RETRY) &&
-           send_how(s, BB_SETTLED_RELEASE, BB_PG_RELEASE) && send_how(s, BB_SETTLED, BB_PG_END) &&
-           send_next_of_order(s);
-}
-
-/* ---- new events ---- */
-
-/* The numbers of the events that were found, and whether one of them has an order. */
-static bool read_new(struct bb_postgres *s, struct bb_buf *numbers, size_t *count) {
-    const PGresult *found = bb_postgres_db_result(&s->db, BB_PG_NEW_EVENTS);
-    bool is_ordered = false;
-    *count = (size_t)bb_postgres_db_rows(found);
-    for (int i = 0; i < (int)*count; i++) {
-        bb_postgres_add_number(numbers, bb_postgres_db_int(found, i, 0, 0));
-        is_ordered |= bb_postgres_db_int(found, i, 1, 0) != 0;
-    }
-    return is_ordered;
-}
-
-static bool send_fan_out(struct bb_postgres *s, struct bb_buf *numbers, size_t count,
-                         bool is_ordered) {
-    const char *array = bb_postgres_array(numbers);
-    if (!array || count == 0)
-        return array != NULL;
-    bb_postgres_db_send(&s->db, BB_PG_ADD_WEBHOOKS_OF, "t", array);
-    if (is_ordered)
-        bb_postgres_db_send(&s->db, BB_PG_LOCK_ORDER, "");
-    bb_postgres_db_send(&s->db, BB_PG_FAN_OUT, "t", array);
-    return true;
-}
-
-static void note_fanned_out(struct bb_postgres *s) {
-    const PGresult *fanned = bb_postgres_db_result(&s->db, BB_PG_FAN_OUT);
-    for (int i = 0; i < bb_postgres_db_rows(fanned); i++) {
-        struct bb_postgres_queue *q =
-            bb_postgres_find_queue(s, bb_postgres_db_int(fanned, i, 0, 0));
-        if (q)
-            q->is_stale = true;
-    }
-}
-
-/* Oldest first. */
-bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *leased) {
-    struct bb_buf numbers;
-    size_t count = 0;
-    bool is_ordered = false;
-    bb_buf_init(&numbers, &s->config.mem, MOST_ARRAY);
-    if (s->has_news) {
-        bb_postgres_db_send(&s->db, BB_PG_NEW_EVENTS, "i", (int64_t)BB_LEASES_BATCH);
-        if (!bb_postgres_db_exchange(&s->db))
-            return false;
-        is_ordered = read_new(s, &numbers, &count);
-    }
-    bool ok = send_fan_out(s, &numbers, count, is_ordered) &&
-              bb_postgres_send_settled(s, is_ordered) && bb_postgres_send_renewals(s);
-    bb_buf_free(&numbers);
-    if (ok && s->has_expired)
-        bb_postgres_db_send(&s->db, BB_PG_FREE_EXPIRED, "");
-    ok = ok && bb_postgres_db_exchange(&s->db);
-    if (ok && s->has_expired)
-        bb_postgres_make_stale(s);
-    if (ok) {
-        note_fanned_out(s);
-        bb_postgres_note_renewals(s, leased->leases.until_ms);
-    }
-    leased->found = count;
-    return ok;
+    return send_retries(s) && send_released(s) && send_ended(s) && send_next_of_order(s) &&
+           send_log(s);
 }
 
 /* ---- leases that go on ---- */
 
+struct renewal {
+    struct bb_buf numbers, leases;
+};
+
 static void add_renewal(void *user, struct bb_delivery *delivery) {
-    struct columns *c = user;
-    const int64_t values[] = {delivery->claim.number, delivery->claim.lease};
-    if (!delivery->claim.how)
-        add_row(c, values);
+    struct renewal *renewal = user;
+    if (delivery->claim.how)
+        return;
+    bb_postgres_add_number(&renewal->numbers, delivery->claim.number);
+    bb_postgres_add_number(&renewal->leases, delivery->claim.lease);
 }
 
 bool bb_postgres_send_renewals(struct bb_postgres *s) {
-    struct columns c;
+    struct renewal renewal;
     if (s->now_ms < s->renew_ms)
         return true;
-    begin_columns(&c, &s->config.mem, 2);
-    bb_store_memory_each(s->memory, add_renewal, &c);
-    const char *numbers = bb_postgres_array(&c.arrays[0]);
-    const char *leases = bb_postgres_array(&c.arrays[1]);
-    if (numbers && leases && c.rows > 0)
+    bb_buf_init(&renewal.numbers, &s->config.mem, MOST_ARRAY);
+    bb_buf_init(&renewal.leases, &s->config.mem, MOST_ARRAY);
+    bb_store_memory_each(s->memory, add_renewal, &renewal);
+    bool has_some = renewal.numbers.length > 0;
+    const char *numbers = bb_postgres_array(&renewal.numbers);
+    const char *leases = bb_postgres_array(&renewal.leases);
+    if (numbers && leases && has_some)
         bb_postgres_db_send(&s->db, BB_PG_RENEW, "tti", numbers, leases, s->config.lease_ms);
-    free_columns(&c);
+    bb_buf_free(&renewal.numbers);
+    bb_buf_free(&renewal.leases);
     return numbers && leases;
 }
 

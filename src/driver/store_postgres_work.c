@@ -188,26 +188,19 @@ static bool look_around(struct bb_postgres *s) {
 
 /* ---- leases ---- */
 
-static struct bb_parcel *parse(struct bb_postgres *s, const char *json, size_t length) {
-    bb_event_doc *document = NULL;
-    if (bb_event_parse(&s->config.mem, json, length, &document, NULL) != BB_OK)
-        return NULL;
-    struct bb_parcel *parcel = bb_parcel_new(&s->config.mem, bb_event_doc_event(document));
-    bb_event_doc_free(document);
-    return parcel;
-}
-
-/* The JSON came with the event's first row. */
+/* The JSON came with the event's first row. NULL: it is no event, or there is no memory. */
 static struct bb_parcel *parcel_of(struct bb_postgres *s, const struct bb_postgres_leased *leased,
-                                   const PGresult *rows, int row) {
+                                   const PGresult *rows, int row, bb_error *error) {
     enum { JSON = 9 };
     int64_t event = bb_postgres_db_int(rows, row, 2, 0);
     for (size_t i = leased->leases.count; i-- > 0;)
         if (leased->leases.rows[i].claim.event == event)
             return bb_parcel_retain(leased->leases.rows[i].parcel);
-    if (PQgetisnull(rows, row, JSON))
-        return NULL;
-    return parse(s, PQgetvalue(rows, row, JSON), (size_t)PQgetlength(rows, row, JSON));
+    while (row > 0 &&
+           (PQgetisnull(rows, row, JSON) || bb_postgres_db_int(rows, row, 2, 0) != event))
+        row--;
+    return bb_note_parcel(&s->config.mem, event, PQgetvalue(rows, row, JSON),
+                          (size_t)PQgetlength(rows, row, JSON), error);
 }
 
 static void read_row(struct bb_postgres *s, struct bb_postgres_leased *leased,
@@ -236,19 +229,54 @@ static void tell(struct bb_postgres *s, const char *what) {
         s->host.trouble(s->host.user, text);
 }
 
-/* One that cannot be read, or finds no memory, is tried again when its lease has run out: it must
- * not stand in the way of all others. */
-static void read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
+/* Leased rows of events that nobody can read, on their way to the dead letters. */
+struct unreadable {
+    struct bb_postgres_rows ended, orders;
+};
+
+static void begin_unreadable(struct bb_postgres *s, struct unreadable *u) {
+    bb_postgres_rows_begin(&u->ended, &s->config.mem, "iiiiu");
+    bb_postgres_rows_begin(&u->orders, &s->config.mem, "ii");
+}
+
+static void add_unreadable(struct bb_postgres *s, struct unreadable *u, const PGresult *rows,
+                           int row, int64_t lease, const bb_error *error) {
+    char reason[BB_NOTE_REASON];
+    int64_t order_key = bb_postgres_db_int(rows, row, 5, 0);
+    bb_note_unreadable(reason, error);
+    bb_note_tell_unreadable(&s->host, bb_postgres_db_int(rows, row, 2, 0), reason);
+    bb_postgres_rows_add(&u->ended, bb_postgres_db_int(rows, row, 0, 0), lease,
+                         bb_postgres_db_int(rows, row, 6, 0), (int64_t)BB_DEAD, reason);
+    if (order_key)
+        bb_postgres_rows_add(&u->orders, bb_postgres_db_int(rows, row, 1, 0), order_key);
+}
+
+static bool send_unreadable(struct bb_postgres *s, struct unreadable *u) {
+    if (u->orders.count > 0)
+        bb_postgres_db_send(&s->db, BB_PG_LOCK_ORDER, "");
+    bool ok = bb_postgres_rows_send(&u->ended, &s->db, BB_PG_END);
+    return bb_postgres_rows_send(&u->orders, &s->db, BB_PG_NEXT_OF_ORDER) && ok;
+}
+
+/* One that finds no memory is tried again when its lease has run out: it must not stand in the way
+ * of all others. What must be written about the rest is added to the next exchange. */
+static bool read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
                         enum bb_pg which) {
     const PGresult *rows = bb_postgres_db_result(&s->db, which);
+    struct unreadable bad;
+    begin_unreadable(s, &bad);
     for (int i = 0; i < bb_postgres_db_rows(rows) && leased->leases.count < BB_LEASES_BATCH; i++) {
+        bb_error error = BB_ERROR_INIT;
         struct bb_postgres_queue *q = bb_postgres_find_queue(s, bb_postgres_db_int(rows, i, 1, 0));
-        struct bb_parcel *parcel = q ? parcel_of(s, leased, rows, i) : NULL;
+        struct bb_parcel *parcel = q ? parcel_of(s, leased, rows, i, &error) : NULL;
         if (parcel)
             read_row(s, leased, q, parcel, rows, i);
+        else if (error.code == BB_ERR_EVENT)
+            add_unreadable(s, &bad, rows, i, leased->leases.lease, &error);
         else
-            tell(s, "a delivery's event cannot be read");
+            tell(s, "out of memory");
     }
+    return send_unreadable(s, &bad);
 }
 
 /* Takes out of the heap those that are due, until there are enough to share a batch. */
@@ -282,7 +310,7 @@ static bool lease_due(struct bb_postgres *s, struct bb_postgres_leased *leased) 
     }
     bb_buf_free(&numbers);
     if (ok && count > 0)
-        read_leased(s, leased, BB_PG_DUE);
+        ok = read_leased(s, leased, BB_PG_DUE);
     return ok;
 }
 
@@ -293,6 +321,7 @@ static bool give_up(struct bb_postgres *s) {
     enum { FIRST_MS = 100, MOST_MS = 5000 };
     tell(s, *s->db.trouble ? s->db.trouble : "out of memory");
     bb_postgres_db_roll_back(&s->db);
+    bb_postgres_forget_matches(s);
     bb_postgres_make_stale(s);
     s->has_news = true;
     s->look_again_ms = s->now_ms;
@@ -355,13 +384,14 @@ static bool transact(struct bb_postgres *s, const struct task *task) {
     return ok || give_up(s);
 }
 
-/* After it there are no news, unless there was a whole batch of them. None at all may mean that
+/* After it there are no news, unless there was a whole batch of them, of which none has to be
+ * matched first. None at all may mean that
  * somebody else has them right now. */
 static void note_news(struct bb_postgres *s, size_t found) {
     int64_t soon_ms = bb_leases_later(s->now_ms, SHORTEST_MS);
     if (s->has_news && found == 0 && s->look_again_ms > soon_ms)
         s->look_again_ms = soon_ms;
-    s->has_news = found == BB_LEASES_BATCH;
+    s->has_news = found == BB_LEASES_BATCH && s->unmatched_count == 0;
     s->has_expired = false;
 }
 
@@ -400,8 +430,7 @@ static bool do_older(struct bb_postgres *s, const struct task *task,
                         leased->leases.lease, s->config.lease_ms);
     if (!bb_postgres_db_exchange(&s->db))
         return false;
-    read_leased(s, leased, BB_PG_OLDER);
-    return refresh_and_commit(s);
+    return read_leased(s, leased, BB_PG_OLDER) && refresh_and_commit(s);
 }
 
 bool bb_postgres_lease_older(struct bb_postgres *s, struct bb_postgres_queue *q,

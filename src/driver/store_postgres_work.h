@@ -14,6 +14,7 @@
 
 #include "base/heap.h"
 #include "driver/store_leases.h"
+#include "driver/store_note.h"
 #include "driver/store_postgres.h"
 #include "driver/store_postgres_db.h"
 
@@ -31,6 +32,12 @@ struct bb_postgres_queue {
     char id[];
 };
 
+/* An event that was written by SQL. */
+struct bb_postgres_unmatched {
+    int64_t number;
+    struct bb_parcel *parcel;
+};
+
 struct bb_postgres {
     struct bb_store store; /* first */
     struct bb_store_postgres_config config;
@@ -43,6 +50,9 @@ struct bb_postgres {
     struct bb_postgres_db put_db;
     atomic_bool is_put; /* there are events that nobody has looked for */
 
+    pthread_mutex_t archive_lock; /* guards the connection to what is kept; taken before `lock` */
+    struct bb_postgres_db archive_db;
+
     pthread_mutex_t lock; /* guards all that follows */
     struct bb_postgres_db db;
     struct bb_store *memory; /* what is leased */
@@ -52,9 +62,12 @@ struct bb_postgres {
     size_t numbers;
     struct bb_heap due; /* of the queues that have something to lease */
     struct bb_settled settled;
-    bool has_news;           /* events were put, or may have been */
-    bool has_expired;        /* leases, which are to be freed */
-    int64_t look_again_ms;   /* for what others have written */
+    struct bb_postgres_unmatched unmatched[BB_LEASES_BATCH]; /* of the last look, ... */
+    size_t unmatched_count, unmatched_at;                    /* ... from the next one on */
+    struct bb_postgres_rows matched;                         /* to be written by the next pass */
+    bool has_news;                                           /* events were put, or may have been */
+    bool has_expired;                                        /* leases, which are to be freed */
+    int64_t look_again_ms;                                   /* for what others have written */
     int64_t wait_ms;         /* between two looks: longer while nothing comes */
     int64_t renew_ms;        /* the leases, at this time */
     int64_t not_before_ms;   /* no pass: the last one failed */
@@ -66,7 +79,7 @@ struct bb_postgres {
 /* What one transaction leases. */
 struct bb_postgres_leased {
     struct bb_leases leases;
-    size_t found; /* new events */
+    size_t found; /* new events, those that have to be matched too */
 };
 
 /* ---- store_postgres_settle.c ---- */
@@ -75,13 +88,34 @@ struct bb_postgres_leased {
  * is had. */
 bool bb_postgres_send_settled(struct bb_postgres *s, bool is_locked);
 
+/* The leases of what is in memory, in two halves around an exchange: `until_ms` is theirs then. */
+bool bb_postgres_send_renewals(struct bb_postgres *s);
+void bb_postgres_note_renewals(struct bb_postgres *s, int64_t until_ms);
+
+/* ---- store_postgres_events.c ---- */
+
 /* Looks for new events and fans them out, within the transaction that `begin` has added to the next
  * exchange; what was settled goes along with it. */
 bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *leased);
 
-/* The leases of what is in memory, in two halves around an exchange: `until_ms` is theirs then. */
-bool bb_postgres_send_renewals(struct bb_postgres *s);
-void bb_postgres_note_renewals(struct bb_postgres *s, int64_t until_ms);
+/* As the store's contract says. Nothing of it touches the database: passes do. */
+struct bb_parcel *bb_postgres_unmatched(struct bb_store *store, int64_t *number);
+int bb_postgres_match(struct bb_store *store, int64_t number, const struct bb_parcel *parcel,
+                      const struct bb_put *puts, size_t count);
+
+/* Those that wait to be matched; and those that were, too. They are looked for again. */
+void bb_postgres_forget_unmatched(struct bb_postgres *s);
+void bb_postgres_forget_matches(struct bb_postgres *s);
+
+/* ---- store_postgres.c ---- */
+
+/* The webhooks of an event and their order keys, as arrays. False: out of memory. */
+bool bb_postgres_print_webhooks(struct bb_buf *webhooks, struct bb_buf *order_keys,
+                                const struct bb_put *puts, size_t count);
+
+/* ---- store_postgres_archive.c ---- */
+
+extern const struct bb_store_archive bb_store_postgres_archive;
 
 /* ---- store_postgres_work.c ---- */
 

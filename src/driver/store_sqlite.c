@@ -235,9 +235,7 @@ static struct bb_delivery *sqlite_claim_older(struct bb_store *store, struct bb_
 static void sqlite_settle(struct bb_store *store, struct bb_delivery *delivery,
                           enum bb_settlement how, int64_t due_ms, const struct bb_result *result) {
     struct bb_sqlite *s = lock(store);
-    delivery->claim.note = result ? bb_sqlite_note_new(s, delivery, result) : NULL;
-    delivery->claim.is_dead =
-        how == BB_SETTLED && result && result->outcome->verdict != BB_DELIVERED;
+    bb_note_settled(&s->config.mem, delivery, how, result);
     bb_settled_add(&s->settled, delivery, how, due_ms, s->now_ms);
     unlock(s);
 }

@@ -12,13 +12,21 @@
 
 static const char count_dead[] = "SELECT count(*) FROM (SELECT 1 FROM bb_dead d" FITS ")";
 static const char list_dead[] =
-    "SELECT d.number, w.id, e.json, d.reason, d.enqueued_ms, d.died_ms, d.verdict, d.attempts"
-    " FROM bb_dead d JOIN bb_webhook w ON w.number = d.webhook"
+    "SELECT d.number, ifnull(w.id, ''), e.json, d.reason, d.enqueued_ms, d.died_ms, d.verdict,"
+    " d.attempts FROM bb_dead d LEFT JOIN bb_webhook w ON w.number = d.webhook"
     " JOIN bb_event e ON e.number = d.event" FITS;
 static const char revive_dead[] =
     "INSERT INTO bb_delivery(number, webhook, event, enqueued_ms, due_ms, order_key, is_held)"
-    " SELECT d.number, d.webhook, d.event, CAST((julianday('now') - 2440587.5) * 86400000 AS"
-    " INTEGER), 0, 0, 0 FROM bb_dead d" FITS;
+    " SELECT number, webhook, event, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER),"
+    " 0, 0, 0 FROM (SELECT d.* FROM bb_dead d" FITS ") WHERE webhook <> 0";
+
+/* What nobody could read is a new event once more: those up to the last that was fanned out are not
+ * looked at again. */
+static const char renew_events[] =
+    "INSERT INTO bb_event(json) SELECT e.json FROM (SELECT d.* FROM bb_dead d" FITS
+    ") d JOIN bb_event e ON e.number = d.event WHERE d.webhook = 0";
+static const char drop_renewed[] = "DELETE FROM bb_event WHERE number IN (SELECT event FROM"
+                                   " (SELECT d.* FROM bb_dead d" FITS ") WHERE webhook = 0)";
 static const char drop_revived[] =
     "DELETE FROM bb_dead WHERE number IN (SELECT d.number FROM bb_dead d" FITS ")";
 static const char list_attempts[] =
@@ -27,7 +35,7 @@ static const char list_attempts[] =
 
 /* A dead letter that is forgotten lets go of its event, as a delivery does that is over. */
 static const char find_old[] = "SELECT number, event, EXISTS(SELECT 1 FROM bb_shared s WHERE"
-                               " s.event = d.event) FROM bb_dead d WHERE died_ms < ?1"
+                               " s.event = d.event), 0, 0 FROM bb_dead d WHERE died_ms < ?1"
                                " ORDER BY died_ms LIMIT ?2";
 static const char forget_dead[] = "DELETE FROM bb_dead WHERE number = ?1";
 static const char forget_attempts[] =
@@ -35,8 +43,8 @@ static const char forget_attempts[] =
     " LIMIT ?2) AND at_ms < ?1";
 
 static const char find_of_key[] =
-    "SELECT d.number, d.event, EXISTS(SELECT 1 FROM bb_shared s WHERE s.event = d.event)"
-    " FROM bb_delivery d JOIN bb_event e ON e.number = d.event"
+    "SELECT d.number, d.event, EXISTS(SELECT 1 FROM bb_shared s WHERE s.event = d.event),"
+    " d.webhook, d.order_key FROM bb_delivery d JOIN bb_event e ON e.number = d.event"
     " WHERE e.key = ?1 AND d.lease = 0 LIMIT ?2";
 static const char forget_new[] = "DELETE FROM bb_event WHERE key = ?1 AND number >"
                                  " (SELECT fanned_out FROM bb_outbox_version)";
@@ -158,15 +166,28 @@ static int dead(struct bb_store *store, const bb_dead_filter *filter, bb_dead_vi
     return code;
 }
 
+/* The number of rows, too. */
+static bool run_filter(struct bb_sqlite *s, const char *sql, const bb_dead_filter *filter,
+                       size_t *count) {
+    bool ok = run(prepare_filter(s, sql, filter));
+    *count += ok ? (size_t)sqlite3_changes(s->db.handle) : 0;
+    return ok;
+}
+
 static int replay(struct bb_store *store, const bb_dead_filter *filter, size_t *count,
                   bb_error *error) {
     struct bb_sqlite *s = lock(store);
     bool ok = write_first(s) && begin(s);
+    *count = 0;
     if (ok) {
-        ok = run(prepare_filter(s, revive_dead, filter));
-        *count = ok ? (size_t)sqlite3_changes(s->db.handle) : 0;
-        ok = end(s, ok && run(prepare_filter(s, drop_revived, filter)));
+        size_t dropped = 0;
+        ok = end(s, run_filter(s, revive_dead, filter, count) &&
+                        run_filter(s, renew_events, filter, count) &&
+                        run_filter(s, drop_renewed, filter, &dropped) &&
+                        run_filter(s, drop_revived, filter, &dropped));
     }
+    if (!ok)
+        *count = 0;
     for (struct bb_sqlite_queue *q = s->queues; ok && q; q = q->next)
         q->is_stale = true;
     s->has_news |= ok;
@@ -207,20 +228,31 @@ static int attempts(struct bb_store *store, int64_t number, bb_attempt_visitor v
 
 /* ---- forgetting ---- */
 
-/* Rows that let go of their event. */
+/* Rows that let go of their event, and of those behind them in their order. */
 struct gone {
     struct bb_claim rows[STEP];
+    int64_t webhooks[STEP];
     size_t count;
 };
 
 static bool find_gone(sqlite3_stmt *row, struct gone *gone) {
     int code = SQLITE_ERROR;
-    for (gone->count = 0; gone->count < STEP && row && (code = sqlite3_step(row)) == SQLITE_ROW;)
+    for (gone->count = 0; gone->count < STEP && row && (code = sqlite3_step(row)) == SQLITE_ROW;) {
+        gone->webhooks[gone->count] = sqlite3_column_int64(row, 3);
         gone->rows[gone->count++] = (struct bb_claim){.number = sqlite3_column_int64(row, 0),
                                                       .event = sqlite3_column_int64(row, 1),
-                                                      .is_shared = sqlite3_column_int(row, 2)};
+                                                      .is_shared = sqlite3_column_int(row, 2),
+                                                      .order_key = sqlite3_column_int64(row, 4)};
+    }
     sqlite3_finalize(row);
     return code == SQLITE_DONE || code == SQLITE_ROW;
+}
+
+static bool let_go(struct bb_sqlite *s, const struct bb_claim *claim, int64_t webhook) {
+    return bb_sqlite_end_event(s, claim) &&
+           (!claim->is_shared || bb_sqlite_db_run(&s->db, BB_SQL_FREE_KEY, "i", claim->event)) &&
+           (!claim->order_key ||
+            bb_sqlite_db_run(&s->db, BB_SQL_NEXT_OF_ORDER, "ii", webhook, claim->order_key));
 }
 
 static bool forget_gone(struct bb_sqlite *s, const struct gone *gone, const char *sql) {
@@ -228,7 +260,7 @@ static bool forget_gone(struct bb_sqlite *s, const struct gone *gone, const char
     bool ok = statement != NULL;
     for (size_t i = 0; ok && i < gone->count; i++) {
         sqlite3_bind_int64(statement, 1, gone->rows[i].number);
-        ok = sqlite3_step(statement) == SQLITE_DONE && bb_sqlite_end_event(s, &gone->rows[i]);
+        ok = sqlite3_step(statement) == SQLITE_DONE && let_go(s, &gone->rows[i], gone->webhooks[i]);
         sqlite3_reset(statement);
     }
     sqlite3_finalize(statement);

@@ -25,6 +25,7 @@ static const char tables[] =
     " event INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, died_ms INTEGER NOT NULL,"
     " attempts INTEGER NOT NULL, verdict INTEGER NOT NULL, reason TEXT NOT NULL);"
     "CREATE INDEX bb_dead_time ON bb_dead(died_ms);"
+    "CREATE INDEX bb_dead_event ON bb_dead(event);"
     "CREATE TABLE bb_attempt(number INTEGER PRIMARY KEY, delivery INTEGER NOT NULL,"
     " webhook INTEGER NOT NULL, at_ms INTEGER NOT NULL, duration_ms INTEGER NOT NULL,"
     " attempt INTEGER NOT NULL, verdict INTEGER NOT NULL, status INTEGER NOT NULL,"
@@ -72,6 +73,9 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_DELIVER_LEASED] =
         "INSERT INTO bb_delivery(webhook, event, enqueued_ms, due_ms, order_key, is_held, lease,"
         " leased_until_ms, claims) VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, " NOW_MS " + ?7, 1)",
+    [BB_SQL_DELIVER_TO_NOBODY] =
+        "INSERT INTO bb_delivery(webhook, event, enqueued_ms, due_ms, order_key, is_held)"
+        " SELECT 0, number, enqueued_ms, due_ms, 0, 0 FROM bb_event WHERE number = ?1",
     [BB_SQL_IS_HELD] = "SELECT 1 FROM bb_delivery WHERE webhook = ?1 AND order_key = ?2 AND"
                        " order_key <> 0 LIMIT 1",
     [BB_SQL_ADD_WEBHOOK] = "INSERT INTO bb_webhook(id) VALUES(?1) ON CONFLICT DO NOTHING",
@@ -100,8 +104,10 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
                    " status, code, words) VALUES(?1, ?2, " NOW_MS ", ?3, ?4, ?5, ?6, ?7, ?8)",
     [BB_SQL_DIE] = "INSERT INTO bb_dead SELECT number, webhook, event, enqueued_ms, " NOW_MS
                    ", ?3, ?4, ?5 FROM bb_delivery WHERE number = ?1 AND lease = ?2",
+    /* When all that is left of the event is dead. */
     [BB_SQL_FREE_KEY] = "UPDATE bb_event SET key = NULL WHERE number = ?1 AND key IS NOT NULL AND"
-                        " NOT EXISTS(SELECT 1 FROM bb_delivery WHERE event = ?1)",
+                        " ifnull((SELECT open FROM bb_shared WHERE event = ?1), 1) <="
+                        " (SELECT count(*) FROM bb_dead WHERE event = ?1)",
     [BB_SQL_NEXT_OF_ORDER] = "UPDATE bb_delivery SET is_held = 0 WHERE number = (SELECT"
                              " min(number) FROM bb_delivery WHERE webhook = ?1 AND"
                              " order_key = ?2 AND order_key <> 0)",

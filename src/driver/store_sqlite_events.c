@@ -10,24 +10,12 @@ static struct bb_sqlite_queue *find_queue(const struct bb_sqlite *s, int64_t num
 
 /* ---- leases ---- */
 
-static struct bb_parcel *parse_event(struct bb_sqlite *s, const char *json, bool *is_bad) {
-    bb_event_doc *document = NULL;
-    int code =
-        bb_event_parse(&s->config.mem, json ? json : "", json ? strlen(json) : 0, &document, NULL);
-    *is_bad = code && code != BB_ERR_NO_MEMORY;
-    if (code)
-        return NULL;
-    struct bb_parcel *parcel = bb_parcel_new(&s->config.mem, bb_event_doc_event(document));
-    bb_event_doc_free(document);
-    return parcel;
-}
-
 struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
-                                   int64_t event, const char *json, bool *is_bad) {
+                                   int64_t event, const char *json, bb_error *error) {
     for (size_t i = leased ? leased->leases.count : 0; i-- > 0;)
         if (leased->leases.rows[i].claim.event == event)
             return bb_parcel_retain(leased->leases.rows[i].parcel);
-    return parse_event(s, json, is_bad);
+    return bb_note_parcel(&s->config.mem, event, json ? json : "", json ? strlen(json) : 0, error);
 }
 
 void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_delivery *row,
@@ -81,7 +69,8 @@ struct fresh {
     int64_t number;
     const char *webhooks, *json; /* the scratch arena's */
     int64_t enqueued_ms, due_ms;
-    bool is_shared; /* by several webhooks */
+    bool is_shared;     /* by several webhooks */
+    const char *is_bad; /* why: it is wanted by nobody, since nobody can read it */
 };
 
 /* A later one of its order waits until the earlier one is over. */
@@ -124,7 +113,7 @@ static bool deliver_leased(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
 
 static bool deliver(struct bb_sqlite *s, struct bb_sqlite_leased *leased, const struct fresh *event,
                     const char *id, int64_t order_key) {
-    bool failed = false, is_bad;
+    bool failed = false;
     int64_t webhook = bb_sqlite_number_of(s, id);
     if (webhook < 0)
         return false;
@@ -132,7 +121,7 @@ static bool deliver(struct bb_sqlite *s, struct bb_sqlite_leased *leased, const 
     int64_t held = is_held(s, webhook, order_key, &failed);
     struct bb_parcel *parcel = NULL;
     if (!failed && !held && is_next(s, leased, q, event))
-        parcel = bb_sqlite_parcel(s, leased, event->number, event->json, &is_bad);
+        parcel = bb_sqlite_parcel(s, leased, event->number, event->json, NULL);
     if (parcel)
         return deliver_leased(s, leased, q, event, order_key, parcel);
     if (q)
@@ -145,6 +134,8 @@ static bool fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
                     const struct fresh *event) {
     const char *at = event->webhooks, *id;
     int64_t order_key, open = 0;
+    if (event->is_bad)
+        return bb_sqlite_bury_unmatched(s, event->number, event->is_bad);
     for (size_t length; next_webhook(&at, &order_key, &id, &length); open++) {
         const char *name = bb_arena_copy(&s->scratch, id, length);
         if (!name || !deliver(s, leased, event, name, order_key))
@@ -172,17 +163,35 @@ static struct fresh read_fresh(struct bb_sqlite *s, sqlite3_stmt *row) {
     return event;
 }
 
+/* Of an event that was written by SQL: NULL when it can be read, and so be matched. */
+static const char *why_unreadable(struct bb_sqlite *s, int64_t number, const char *json,
+                                  bool *failed) {
+    bb_error error = BB_ERROR_INIT;
+    char reason[BB_NOTE_REASON];
+    struct bb_parcel *parcel = bb_sqlite_parcel(s, NULL, number, json, &error);
+    bb_parcel_release(parcel);
+    *failed = !parcel && error.code == BB_ERR_NO_MEMORY;
+    if (parcel || *failed)
+        return NULL;
+    bb_note_unreadable(reason, &error);
+    return bb_arena_copy(&s->scratch, reason, strlen(reason));
+}
+
 /* Up to one that is not matched yet, so that none is overtaken. */
 static bool read_new(struct bb_sqlite *s, struct fresh events[BB_LEASES_BATCH], size_t *count) {
     bool failed = false;
     sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_NEW_EVENTS, "i", (int64_t)BB_LEASES_BATCH);
     *count = 0;
     s->has_unmatched = false;
-    while (!s->has_unmatched && *count < BB_LEASES_BATCH && bb_sqlite_db_step(row, &failed)) {
-        if (sqlite3_column_type(row, 1) == SQLITE_NULL)
-            s->has_unmatched = true;
-        else
-            events[(*count)++] = read_fresh(s, row);
+    while (!s->has_unmatched && *count < BB_LEASES_BATCH && !failed &&
+           bb_sqlite_db_step(row, &failed)) {
+        struct fresh event = read_fresh(s, row);
+        bool is_matched = sqlite3_column_type(row, 1) != SQLITE_NULL;
+        if (!is_matched)
+            event.is_bad = why_unreadable(s, event.number, event.json, &failed);
+        s->has_unmatched = !is_matched && !event.is_bad;
+        if (!s->has_unmatched)
+            events[(*count)++] = event;
     }
     sqlite3_reset(row);
     return !failed && !s->scratch.failed;

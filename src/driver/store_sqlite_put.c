@@ -178,22 +178,20 @@ int bb_sqlite_put(struct bb_store *store, const struct bb_put_place *place,
 
 /* ---- what was written by SQL ---- */
 
-/* What nobody can read is told, and wanted by nobody. */
+/* What nobody can read is the next pass's, which buries it. */
 static struct bb_parcel *read_unmatched(struct bb_sqlite *s, int64_t *number) {
     struct bb_parcel *parcel = NULL;
-    bool failed = false, is_bad = false;
+    bool failed = false;
     sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_UNMATCHED, "");
     bool is_there = bb_sqlite_db_step(row, &failed);
     if (is_there) {
         *number = sqlite3_column_int64(row, 0);
         parcel =
-            bb_sqlite_parcel(s, NULL, *number, (const char *)sqlite3_column_text(row, 1), &is_bad);
+            bb_sqlite_parcel(s, NULL, *number, (const char *)sqlite3_column_text(row, 1), NULL);
     }
     sqlite3_reset(row);
-    s->has_unmatched = is_there;
-    s->has_news |= !is_there;
-    if (is_bad && bb_sqlite_db_run(&s->db, BB_SQL_MATCH, "itt", *number, "", "") && s->host.trouble)
-        s->host.trouble(s->host.user, "outbox: an event that was written by SQL cannot be read");
+    s->has_unmatched = parcel != NULL;
+    s->has_news |= !parcel;
     return parcel;
 }
 

@@ -84,16 +84,18 @@ bool bb_sqlite_end_event(struct bb_sqlite *s, const struct bb_claim *claim) {
             bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", claim->event));
 }
 
-/* A dead letter keeps its event, but not the event's key. */
+/* A dead letter keeps its event, but not the event's key; nor does one that was delivered, when the
+ * event's others are dead. */
 static bool end_row(struct bb_sqlite *s, const struct bb_delivery *delivery, int64_t webhook) {
     const struct bb_claim *claim = &delivery->claim;
-    if ((claim->is_dead && !bb_sqlite_note_bury(s, claim, delivery->history.attempts)) ||
+    if ((claim->is_dead && !bb_sqlite_bury(s, claim, delivery->history.attempts)) ||
         !bb_sqlite_db_run(&s->db, BB_SQL_END, "ii", claim->number, claim->lease))
         return false;
     if (sqlite3_changes(s->db.handle) == 0)
         return true; /* somebody else's by now */
-    bool ok = claim->is_dead ? bb_sqlite_db_run(&s->db, BB_SQL_FREE_KEY, "i", claim->event)
-                             : bb_sqlite_end_event(s, claim);
+    bool ok = claim->is_dead || bb_sqlite_end_event(s, claim);
+    if (ok && (claim->is_dead || claim->is_shared))
+        ok = bb_sqlite_db_run(&s->db, BB_SQL_FREE_KEY, "i", claim->event);
     return ok && (!claim->order_key ||
                   bb_sqlite_db_run(&s->db, BB_SQL_NEXT_OF_ORDER, "ii", webhook, claim->order_key));
 }
@@ -103,7 +105,7 @@ static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
     const struct bb_claim *claim = &delivery->claim;
     const struct bb_retry_history *history = &delivery->history;
     q->is_stale = q->is_stale || claim->how != BB_SETTLED || claim->order_key;
-    if (!bb_sqlite_note_log(s, claim, q->number))
+    if (!bb_sqlite_log(s, claim, q->number))
         return false;
     if (claim->how == BB_SETTLED)
         return end_row(s, delivery, q->number);
@@ -152,14 +154,26 @@ static void read_row(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
 }
 
 /* Else it would be met again and again. */
-static bool bury_bad(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
-    int64_t number = leased->bad;
-    leased->bad = 0;
-    return bb_sqlite_db_run(&s->db, BB_SQL_LEASE, "iii", number, leased->leases.lease,
-                            s->config.lease_ms) &&
-           bb_sqlite_db_run(&s->db, BB_SQL_DIE, "iiiit", number, leased->leases.lease, (int64_t)0,
-                            (int64_t)BB_DEAD, "its event cannot be read") &&
-           bb_sqlite_db_run(&s->db, BB_SQL_END, "ii", number, leased->leases.lease);
+static bool bury_bad(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
+                     const struct bb_sqlite_queue *q) {
+    const struct bb_sqlite_unreadable *bad = &leased->bad;
+    bool ok = bb_sqlite_db_run(&s->db, BB_SQL_LEASE, "iii", bad->number, leased->leases.lease,
+                               s->config.lease_ms) &&
+              bb_sqlite_bury_unreadable(s, bad, leased->leases.lease) &&
+              (!bad->order_key ||
+               bb_sqlite_db_run(&s->db, BB_SQL_NEXT_OF_ORDER, "ii", q->number, bad->order_key));
+    leased->bad.number = 0;
+    return ok;
+}
+
+/* The row of an event that is none; false: it might be one, but there is no memory. */
+static bool note_bad(struct bb_sqlite_leased *leased, sqlite3_stmt *row, const bb_error *error) {
+    leased->bad.number = sqlite3_column_int64(row, 0);
+    leased->bad.event = sqlite3_column_int64(row, 1);
+    leased->bad.order_key = sqlite3_column_int64(row, 4);
+    leased->bad.attempts = sqlite3_column_int64(row, 5);
+    bb_note_unreadable(leased->bad.why, error);
+    return error->code != BB_ERR_NO_MEMORY;
 }
 
 /* First all are read, because a lease takes a row out of the index that is read. */
@@ -169,22 +183,20 @@ static bool lease_from(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
     size_t first = leased->leases.count;
     sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, which, "iii", q->number, time_ms, (int64_t)most);
     while (!failed && leased->leases.count - first < most && bb_sqlite_db_step(row, &failed)) {
-        bool is_bad = false;
+        bb_error error = BB_ERROR_INIT;
         struct bb_parcel *parcel =
             bb_sqlite_parcel(s, leased, sqlite3_column_int64(row, 1),
-                             (const char *)sqlite3_column_text(row, 8), &is_bad);
+                             (const char *)sqlite3_column_text(row, 8), &error);
         if (parcel)
             read_row(s, leased, q, parcel, row);
-        else if (is_bad)
-            leased->bad = sqlite3_column_int64(row, 0);
         else
-            failed = true;
+            failed = !note_bad(leased, row, &error);
     }
     sqlite3_reset(row);
     for (size_t i = first; !failed && i < leased->leases.count; i++)
         failed = !bb_sqlite_db_run(&s->db, BB_SQL_LEASE, "iii", leased->leases.rows[i].claim.number,
                                    leased->leases.lease, s->config.lease_ms);
-    return !failed && (!leased->bad || bury_bad(s, leased));
+    return !failed && (!leased->bad.number || bury_bad(s, leased, q));
 }
 
 /* A fair share for each queue: what is leased and cannot be sent is of use to nobody. */
@@ -310,7 +322,7 @@ static bool transact(struct bb_sqlite *s,
                      bool (*work)(struct bb_sqlite *s, struct bb_sqlite_leased *leased)) {
     struct bb_sqlite_leased leased; /* not all of it is set: it is large */
     leased.leases.count = 0;
-    leased.bad = 0;
+    leased.bad.number = 0;
     leased.has_looked = leased.has_more = false;
     leased.leases.until_ms = bb_leases_later(s->now_ms, s->config.lease_ms);
     sqlite3_randomness(sizeof leased.leases.lease, &leased.leases.lease);

@@ -13,10 +13,6 @@
 #include "support/notify_outbox.h"
 #include "support/postgres.h"
 
-/* 1 as soon as the store keeps dead letters and takes events by SQL: the cases are the same as
- * with SQLite. */
-enum { HAS_DEAD_LETTERS = 0 };
-
 #define CANARY NOTIFY_CANARY
 #define AT(place, ...) notify_run(fixture, "-c", fixture->config, "-o", place, __VA_ARGS__, NULL)
 
@@ -33,29 +29,6 @@ static long long ask(const char *sql) {
     long long number = postgres_run(db, sql);
     PQfinish(db);
     return number;
-}
-
-/* ---- dead letters, until the store has them ---- */
-
-static void list_replay_and_purge_say_that_there_are_none_yet(void **state) {
-    static const char none[] = ": the outbox keeps no dead letters\n";
-    notify *fixture = *state;
-    assert_int_equal(NOTIFY_RUN("list"), 1);
-    assert_told(fixture->result.err, none);
-    assert_int_equal(NOTIFY_RUN("--yes", "replay"), 1);
-    assert_told(fixture->result.err, none);
-    assert_int_equal(NOTIFY_RUN("--before", "2026-01-01", "--yes", "purge"), 1);
-    assert_told(fixture->result.err, none);
-    assert_no_secret(fixture);
-}
-
-static int dead_cases_run(void) {
-    const struct CMUnitTest until_then[] = {
-        NOTIFY_OUTBOX_TEST(list_replay_and_purge_say_that_there_are_none_yet),
-    };
-    return HAS_DEAD_LETTERS
-               ? notify_dead_cases_run(&notify_postgres)
-               : cmocka_run_group_tests_name("no dead letters", until_then, NULL, NULL);
 }
 
 /* ---- several, and servers ---- */
@@ -206,6 +179,6 @@ int main(void) {
         NOTIFY_OUTBOX_TEST(a_program_that_was_built_without_postgresql_says_so),
     };
     int failed = notify_outbox_cases_run(&notify_postgres);
-    failed += dead_cases_run();
+    failed += notify_dead_cases_run(&notify_postgres);
     return failed + cmocka_run_group_tests_name("PostgreSQL's own", tests, NULL, NULL);
 }
