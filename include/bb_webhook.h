@@ -134,7 +134,8 @@ typedef struct bb_options {
     const char *ca_file;                     /* PEM bundle; NULL: libcurl's own */
     const char *user_agent;                  /* NULL: "bb_webhook/" and the version */
     uint32_t connect_timeout_ms;             /* DNS + TCP + TLS; 0: 5,000 */
-    uint32_t timeout_ms;                     /* one attempt in all; 0: 15,000 */
+    uint32_t timeout_ms;                     /* one attempt in all; 0: 15,000. Shorter than the
+                                                lease_ms of an outbox */
     uint32_t post_timeout_ms;                /* one bb_webhook_post in all; 0: 30,000 */
     uint32_t max_parallel;                   /* attempts of one post at once; 0: 64 */
     int http2;                               /* not 0: offer HTTP/2 over TLS */
@@ -194,7 +195,9 @@ typedef struct bb_report bb_report;
 
 /* Makes an empty dispatcher; `options` may be NULL. Starts libcurl for the
  * process if nobody has (curl_global_init, counted by libcurl itself).
- * BB_ERR_NO_MEMORY, BB_ERR_STRUCT, BB_ERR_SYSTEM. */
+ * BB_ERR_ARGUMENT (also where the outbox's lease_ms is not longer than timeout_ms),
+ * BB_ERR_BUSY (the outbox works for another one), BB_ERR_NO_MEMORY, BB_ERR_STRUCT,
+ * BB_ERR_SYSTEM. */
 BB_API int bb_dispatcher_new(const bb_options *options, bb_dispatcher **dispatcher,
                              bb_error *error);
 

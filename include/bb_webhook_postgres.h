@@ -34,7 +34,8 @@ typedef struct bb_postgres_options {
     size_t struct_size;
     const bb_allocator *allocator; /* copied; NULL: malloc */
     uint32_t lease_ms; /* how long a process that has died keeps others from what it was about to
-                          send; longer than any attempt takes. 0: 60,000 */
+                          send; longer than bb_options.timeout_ms, which is
+                          checked. 0: 60,000 */
     uint32_t reserved; /* 0 */
 } bb_postgres_options;
 #define BB_POSTGRES_OPTIONS_INIT BB_INIT_STRUCT(bb_postgres_options)

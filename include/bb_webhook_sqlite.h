@@ -38,7 +38,8 @@ typedef struct bb_sqlite_options {
     const bb_allocator *allocator; /* copied; NULL: malloc */
     bb_sqlite_safety safety;
     uint32_t lease_ms; /* how long a process that has died keeps others from what it was about to
-                          send; longer than any attempt takes. 0: 60,000 */
+                          send; longer than bb_options.timeout_ms, which is
+                          checked. 0: 60,000 */
 } bb_sqlite_options;
 #define BB_SQLITE_OPTIONS_INIT BB_INIT_STRUCT(bb_sqlite_options)
 

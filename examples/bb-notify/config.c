@@ -54,7 +54,7 @@ static const struct member members[] = {
     {"disable_after_s", read_count, AT(background.disable_after_s), false},
     {"when_full", read_when_full, AT(background.when_full), false},
     {"resolver", read_resolver, AT(background.resolver), false},
-    {"lease_ms", read_lease, AT(sqlite.lease_ms), false},
+    {"lease_ms", read_lease, AT(lease_ms), false},
     {"dns_servers", read_filled_text, AT(background.dns_servers), false},
 };
 
@@ -92,7 +92,6 @@ static void fit_post_timeout(bb_options *options) {
 bool config_load(const char *path, struct config *config, struct mistake *mistake) {
     *config = (struct config){.options = BB_OPTIONS_INIT,
                               .background = BB_BACKGROUND_OPTIONS_INIT,
-                              .sqlite = BB_SQLITE_OPTIONS_INIT,
                               .common = BB_WEBHOOK_INIT};
     config->options.background = &config->background;
     config->document = config_text_read(path, mistake);

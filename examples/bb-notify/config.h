@@ -4,13 +4,13 @@
 
 #include "members.h"
 
-#include <bb_webhook_sqlite.h>
+#include <bb_webhook.h>
 
 struct config {
     bb_options options; /* its `background` is the next one: a config is not copied */
     bb_background_options background;
-    bb_sqlite_options sqlite; /* of --outbox */
-    bb_webhook *webhooks;     /* in the file's order, each with an id of its own */
+    uint32_t lease_ms;    /* of --outbox; 0: not given */
+    bb_webhook *webhooks; /* in the file's order, each with an id of its own */
     size_t count;
     bb_webhook common; /* what the file says once for all webhooks */
     const cJSON *list; /* the webhooks as JSON, a part of the document */

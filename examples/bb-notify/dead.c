@@ -13,12 +13,12 @@ static bb_dead_filter read_filter(const struct session *session) {
 }
 
 static int fail(const struct session *session, const bb_error *error) {
-    complain("%s: %s", session->outbox.path, error->text);
+    complain("%s: %s", session->outbox.name, error->text);
     return EXIT_UNDELIVERED;
 }
 
 static int fail_missing(const struct session *session, int64_t number) {
-    complain("%s: there is no dead letter %" PRId64, session->outbox.path, number);
+    complain("%s: there is no dead letter %" PRId64, session->outbox.name, number);
     return EXIT_UNDELIVERED;
 }
 
@@ -168,7 +168,8 @@ int dead_purge_run(struct session *session) {
     size_t letters = 0;
     if (bb_outbox_dead(session->outbox.store, &filter, NULL, NULL, &letters, &error) != BB_OK)
         return fail(session, &error);
-    if (!outbox_count_attempts(&session->outbox, filter.died_before_ms, &attempts))
+    if (!session->outbox.backend->count_attempts(&session->outbox, filter.died_before_ms,
+                                                 &attempts))
         return EXIT_UNDELIVERED;
     printf("%zu dead letter%s and %" PRIu64 " attempt%s %s older than that\n", letters,
            plural(letters), attempts, plural(attempts), letters + attempts == 1 ? "is" : "are");

@@ -27,7 +27,7 @@ struct deliver {
     int64_t rest_ms;         /* not before: a look that takes long is rare */
     int wait_ms;             /* between two looks */
     bool was_stopped;        /* by a signal, or because standard output takes no more */
-    bool failed;             /* the file could not be read */
+    bool failed;             /* the outbox could not be read */
     const bb_error *failure; /* of the dispatcher; NULL: none */
 };
 
@@ -67,7 +67,7 @@ void deliver_notice(void *user, const bb_notice *notice) {
     case BB_NOTICE_RECOVERED:
         notices_tell_webhook(session, notice);
         break;
-    case BB_NOTICE_DROPPED: /* a file has no limits */
+    case BB_NOTICE_DROPPED: /* a database has no limits */
     case BB_NOTICE_FULL:
         break;
     }
@@ -177,14 +177,14 @@ static const char *deliveries(uint64_t count) {
 
 static void tell_waiting(const struct session *session, uint64_t left, int64_t next) {
     char wait[TEXT_WAIT_SIZE];
-    const char *path = session->outbox.path, *what = deliveries(left);
+    const char *name = session->outbox.name, *what = deliveries(left);
     int64_t now = now_ms();
     if (next == INT64_MAX)
-        complain("%s: %" PRIu64 " %s, no further attempt is due", path, left, what);
+        complain("%s: %" PRIu64 " %s, no further attempt is due", name, left, what);
     else if (next <= now)
-        complain("%s: %" PRIu64 " %s, the next attempt is due now", path, left, what);
+        complain("%s: %" PRIu64 " %s, the next attempt is due now", name, left, what);
     else
-        complain("%s: %" PRIu64 " %s, the next attempt is due in %s", path, left, what,
+        complain("%s: %" PRIu64 " %s, the next attempt is due in %s", name, left, what,
                  text_wait(next - now, wait));
 }
 
@@ -213,10 +213,10 @@ static void tell_strangers(const struct session *session) {
             left += session->outbox.rows[i].waiting;
     if (left > 0)
         complain("%s: %" PRIu64 " %s for webhooks that the configuration does not have",
-                 session->outbox.path, left, deliveries(left));
+                 session->outbox.name, left, deliveries(left));
 }
 
-/* What has ended and is not written yet is written when the dispatcher looks at its file. */
+/* What has ended and is not written yet is written when the dispatcher looks at its outbox. */
 static void look_at_end(struct deliver *d) {
     bb_stats stats = BB_STATS_INIT;
     bb_dispatcher_wake(d->session->dispatcher, NULL);

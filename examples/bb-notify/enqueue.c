@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* One transaction is what one read(2) brought: many events cost one write to the disk, and none
+/* One transaction is what one read(2) brought: many events cost one flush to the disk, and none
  * waits for input that is yet to come. */
 struct batch {
     bool is_open;
@@ -18,21 +18,21 @@ struct enqueue {
     struct session *session;
     struct events events;
     struct batch batch;
-    bool failed; /* the file takes no more */
+    struct outbox *outbox;
+    bool failed; /* it takes no more */
 };
 
 static bool begin(struct enqueue *e) {
     if (e->batch.is_open)
         return true;
     e->batch = (struct batch){.first_line = e->events.lines.number};
-    e->batch.is_open = outbox_execute(&e->session->outbox, "BEGIN IMMEDIATE");
+    e->batch.is_open = e->outbox->backend->begin(e->outbox);
     e->failed = !e->batch.is_open;
     return e->batch.is_open;
 }
 
-/* SQLite itself rolls back after some failures; then there is nothing left to do. */
 static void roll_back(struct enqueue *e) {
-    sqlite3_exec(e->session->outbox.db, "ROLLBACK", NULL, NULL, NULL);
+    e->outbox->backend->roll_back(e->outbox);
     e->batch.is_open = false;
     e->failed = true;
 }
@@ -40,7 +40,7 @@ static void roll_back(struct enqueue *e) {
 static void commit(struct enqueue *e) {
     if (!e->batch.is_open)
         return;
-    if (!outbox_execute(&e->session->outbox, "COMMIT")) {
+    if (!e->outbox->backend->commit(e->outbox)) {
         roll_back(e);
         return;
     }
@@ -49,15 +49,15 @@ static void commit(struct enqueue *e) {
     e->batch.is_open = false;
 }
 
-/* A failure of the file ends all; one of the event is its own. */
+/* A failure of the outbox ends all; one of the event is its own. */
 static void put(struct enqueue *e) {
     struct session *session = e->session;
     bb_error error = BB_ERROR_INIT;
     size_t deliveries = 0;
     if (!begin(e))
         return;
-    int code = bb_sqlite_enqueue(session->dispatcher, session->outbox.db, sqlite3_sourceid(),
-                                 e->events.event, NULL, &deliveries, &error);
+    int code = e->outbox->backend->enqueue(e->outbox, session->dispatcher, e->events.event,
+                                           &deliveries, &error);
     if (code == BB_OK) {
         e->batch.events++;
         e->batch.deliveries += deliveries;
@@ -123,7 +123,7 @@ static int finish(struct enqueue *e) {
 }
 
 int enqueue_run(struct session *session) {
-    struct enqueue e = {.session = session};
+    struct enqueue e = {.session = session, .outbox = &session->outbox};
     int status = EXIT_USAGE;
     if (events_open(&e.events, session->options->events_path)) {
         progress_start(&session->progress,

@@ -2,6 +2,7 @@
 
 #include "complain.h"
 #include "demo.h"
+#include "outbox_url.h"
 
 #include <bb_webhook.h>
 #include <getopt.h>
@@ -12,12 +13,12 @@ static const char usage[] =
     "Usage: bb-notify --config FILE [--json | --dry-run] EVENTS\n"
     "       bb-notify --config FILE --background [--json] [--stats] EVENTS\n"
     "       bb-notify --config FILE [--json] --test NAME\n"
-    "       bb-notify --config FILE --outbox FILE enqueue EVENTS\n"
-    "       bb-notify --config FILE --outbox FILE [--json] [--forever] deliver\n"
-    "       bb-notify --config FILE --outbox FILE [--json] stats\n"
-    "       bb-notify --config FILE --outbox FILE [--json] [FILTERS] list [NUMBER]\n"
-    "       bb-notify --config FILE --outbox FILE [FILTERS] [--yes] replay [NUMBER]\n"
-    "       bb-notify --config FILE --outbox FILE --before TIME [--yes] purge\n"
+    "       bb-notify --config FILE --outbox PLACE enqueue EVENTS\n"
+    "       bb-notify --config FILE --outbox PLACE [--json] [--forever] deliver\n"
+    "       bb-notify --config FILE --outbox PLACE [--json] stats\n"
+    "       bb-notify --config FILE --outbox PLACE [--json] [FILTERS] list [NUMBER]\n"
+    "       bb-notify --config FILE --outbox PLACE [FILTERS] [--yes] replay [NUMBER]\n"
+    "       bb-notify --config FILE --outbox PLACE --before TIME [--yes] purge\n"
     "       bb-notify --demo [EVENTS [PAGE]]\n"
     "\n"
     "Tells the webhooks of a configuration file what happened. EVENTS is a file with\n"
@@ -28,7 +29,8 @@ static const char usage[] =
     "                     a failure, at each product's pace; ends when nothing waits any\n"
     "                     more, or 10 seconds after SIGINT or SIGTERM\n"
     "      --stats        with it: print its statistics at the end, as Prometheus text\n"
-    "  -o, --outbox FILE  keep what waits in this SQLite file, which is made if it is missing:\n"
+    "  -o, --outbox PLACE keep what waits in this SQLite file, which is made if it is missing,\n"
+    "                     or in this PostgreSQL database (postgres://USER@HOST/NAME):\n"
     "                     enqueue puts EVENTS into it and sends nothing; deliver sends what\n"
     "                     is due, then says what waits for later; stats tells what waits;\n"
     "                     list shows dead letters, or the one of that NUMBER with all of its\n"
@@ -135,7 +137,7 @@ static void take_option(int option, struct options *options, struct seen *seen) 
         options->stats = true;
         break;
     case 'o':
-        options->outbox_path = optarg;
+        options->outbox_place = optarg;
         break;
     case OPTION_FOREVER:
         options->forever = true;
@@ -158,7 +160,7 @@ static void take_option(int option, struct options *options, struct seen *seen) 
 }
 
 static const char *demo_mistake(const struct options *options, const struct seen *seen, int rest) {
-    if (options->config_path || options->outbox_path || options->test_name || options->json ||
+    if (options->config_path || options->outbox_place || options->test_name || options->json ||
         options->stats || options->forever || seen->background || seen->dry_run ||
         dead_options_given(&options->dead))
         return "--demo goes with no other option";
@@ -195,11 +197,21 @@ static enum mode verb_mode(const char *verb) {
 static const char only_dead[] =
     "--webhook, --verdict, --since, --before, --most and --yes go with list, replay and purge only";
 
-static const char *file_mistake(const char *path) {
-    if (strncmp(path, "postgres://", 11) == 0 || strncmp(path, "postgresql://", 13) == 0)
-        return "an outbox in PostgreSQL is not there yet: --outbox takes the path of a SQLite file";
+/* "host=..." would make a file of that name, which tells a password to everybody. */
+static bool looks_like_conninfo(const char *place) {
+    place += strspn(place, " ");
+    size_t word = strspn(place, "abcdefghijklmnopqrstuvwxyz_");
+    return word > 0 && place[word + strspn(place + word, " ")] == '=';
+}
+
+static const char *place_mistake(const char *place) {
+    if (outbox_url_is(place))
+        return outbox_url_mistake(place);
+    if (*place != '.' && (strstr(place, "://") || looks_like_conninfo(place)))
+        return "--outbox takes the path of a file, or a URL that begins with postgres:// or "
+               "postgresql://; a file with :// or = in its name is ./FILE";
     /* SQLite's words for a database that ends with the connection */
-    if (*path == '\0' || strcmp(path, ":memory:") == 0)
+    if (*place == '\0' || strcmp(place, ":memory:") == 0)
         return "--outbox takes the path of a file, where what waits can stay";
     return NULL;
 }
@@ -233,7 +245,7 @@ static const char *outbox_mistake(const struct options *options, const struct se
                                   char **words, int rest) {
     if (seen->background || seen->dry_run || options->test_name || options->stats)
         return "--outbox goes with none of --background, --dry-run, --test and --stats";
-    const char *mistake = file_mistake(options->outbox_path);
+    const char *mistake = place_mistake(options->outbox_place);
     return mistake ? mistake
                    : verb_mistake(options, rest > 0 ? verb_mode(words[0]) : MODE_POST, rest);
 }
@@ -245,7 +257,7 @@ static const char *find_mistake(const struct options *options, const struct seen
         return demo_mistake(options, seen, rest);
     if (!options->config_path)
         return "--config is missing";
-    if (options->outbox_path)
+    if (options->outbox_place)
         return outbox_mistake(options, seen, words, rest);
     if (options->forever)
         return "--forever goes with --outbox and deliver only";
@@ -277,7 +289,7 @@ static bool fail(const char *mistake, int *status) {
 static enum mode chosen_mode(const struct options *options, const struct seen *seen, char **words) {
     if (seen->demo)
         return MODE_DEMO;
-    if (options->outbox_path)
+    if (options->outbox_place)
         return verb_mode(words[0]);
     if (options->test_name)
         return MODE_TEST;
@@ -309,7 +321,7 @@ bool options_read(int argc, char **argv, struct options *options, int *status) {
     if (mistake)
         return fail(mistake, status);
     options->mode = chosen_mode(options, &seen, words);
-    bool has_verb = options->outbox_path != NULL;
+    bool has_verb = options->outbox_place != NULL;
     take_paths(options, words + has_verb, count - has_verb);
     return true;
 }

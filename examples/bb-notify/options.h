@@ -26,8 +26,8 @@ struct options {
     bool stats;
     bool forever;
     const char *config_path;
-    const char *outbox_path; /* NULL: none is used */
-    const char *events_path; /* "-": standard input */
+    const char *outbox_place; /* a path or a URL; NULL: none is used */
+    const char *events_path;  /* "-": standard input */
     const char *test_name;
     const char *page_path;
     struct dead_options dead; /* list, replay and purge */

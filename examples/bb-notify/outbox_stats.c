@@ -7,15 +7,16 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const bb_webhook *find_webhook(const struct session *session, const char *id) {
+static bool is_configured(const struct session *session, const char *id) {
     for (size_t i = 0; i < session->config.count; i++)
         if (strcmp(session->config.webhooks[i].id, id) == 0)
-            return &session->config.webhooks[i];
-    return NULL;
+            return true;
+    return false;
 }
 
-static void print_row(struct session *session, const struct outbox_row *row, int64_t now) {
-    const bb_webhook *webhook = find_webhook(session, row->id);
+static void print_row(struct session *session, const struct outbox_row *row,
+                      const bb_webhook *webhook) {
+    int64_t now = now_ms();
     struct table_waiting waiting = {
         .name = webhook ? webhook->name : row->id,
         .type = webhook ? bb_type_name(webhook->type) : "-",
@@ -29,13 +30,22 @@ static void print_row(struct session *session, const struct outbox_row *row, int
     table_waiting_row(&session->table, &waiting);
 }
 
+/* In the order of the configuration; then those that it does not have. */
+static void print_rows(struct session *session) {
+    const struct outbox_row *row;
+    for (size_t i = 0; i < session->config.count; i++)
+        if ((row = outbox_find(&session->outbox, session->config.webhooks[i].id)))
+            print_row(session, row, &session->config.webhooks[i]);
+    for (size_t i = 0; i < session->outbox.count; i++)
+        if (!is_configured(session, (row = &session->outbox.rows[i])->id))
+            print_row(session, row, NULL);
+}
+
 static void print_summary(struct session *session) {
-    int64_t now = now_ms();
     uint64_t all = outbox_waiting(&session->outbox);
     for (size_t i = 0; i < session->outbox.count; i++)
         table_fit_name(&session->table, session->outbox.rows[i].id);
-    for (size_t i = 0; i < session->outbox.count; i++)
-        print_row(session, &session->outbox.rows[i], now);
+    print_rows(session);
     if (all > 0)
         putchar('\n');
     printf("%" PRIu64 " deliver%s\n", all, all == 1 ? "y waits" : "ies wait");

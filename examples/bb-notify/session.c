@@ -26,9 +26,9 @@ static bool prepare_background(struct session *session) {
     const struct options *options = session->options;
     config->background.notify_user = session;
     config->background.notify = options->mode == MODE_DELIVER ? deliver_notice : background_notice;
-    if (!options->outbox_path)
+    if (!options->outbox_place)
         return true;
-    if (!outbox_open(&session->outbox, options->outbox_path, &config->sqlite))
+    if (!outbox_open(&session->outbox, options->outbox_place, config->lease_ms))
         return false;
     config->background.outbox = session->outbox.store;
     config->options.log = outbox_log;

@@ -15,7 +15,7 @@ enum { WHY_SIZE = 1200 }; /* two reasons of 512 bytes, and what stands around th
 static bb_stats stats_of(const struct session *session, const char *id) {
     bb_stats stats = BB_STATS_INIT;
     bb_dispatcher_stats(session->dispatcher, id, &stats, NULL);
-    if (session->outbox.db && id) { /* other processes have a part in it, too */
+    if (session->outbox.store && id) { /* other processes have a part in it, too */
         const struct outbox_row *row = outbox_find(&session->outbox, id);
         stats.waiting = row ? row->waiting : 0;
         stats.in_flight = 0;
@@ -56,7 +56,7 @@ static bool say_when(const struct session *session, const bb_webhook *webhook, c
                      char why[WHY_SIZE]) {
     char wait[TEXT_WAIT_SIZE];
     const struct outbox_row *row =
-        session->outbox.db ? outbox_find(&session->outbox, webhook->id) : NULL;
+        session->outbox.store ? outbox_find(&session->outbox, webhook->id) : NULL;
     int64_t now = now_ms();
     if (!row || row->due_ms == INT64_MAX || row->due_ms <= now)
         return false;

@@ -1,5 +1,6 @@
 #include "api/dispatcher.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -52,6 +53,19 @@ static void log_trouble(void *user, const char *text) {
     bb_settings_log(&d->settings, BB_ERROR, text);
 }
 
+/* A process that stands still for the length of an attempt must not find that another one has made
+ * it, too. */
+static int check_lease(const struct bb_dispatcher *d, const struct bb_store *store,
+                       bb_error *error) {
+    uint32_t longest_ms = d->settings.options.timeout_ms;
+    if (store->lease_ms == 0 || store->lease_ms > longest_ms)
+        return BB_OK;
+    return bb_fail(error, BB_ERR_ARGUMENT,
+                   "options: timeout_ms (%" PRIu32 ") is not shorter than the lease_ms (%" PRId64
+                   ") of the outbox: a lease must outlast any attempt",
+                   longest_ms, store->lease_ms);
+}
+
 /* An outbox is a store that its host made. */
 static int attach_outbox(struct bb_dispatcher *d, bb_error *error) {
     struct bb_store *store = (struct bb_store *)d->settings.background.outbox;
@@ -61,7 +75,10 @@ static int attach_outbox(struct bb_dispatcher *d, bb_error *error) {
     if (store->vtable->version != BB_STORE_VERSION)
         return bb_fail(error, BB_ERR_ARGUMENT,
                        "background options: outbox is of another version of this library");
-    int code = store->vtable->attach(store, &host);
+    int code = check_lease(d, store, error);
+    if (code)
+        return code;
+    code = store->vtable->attach(store, &host);
     if (code)
         return bb_fail(error, code, "background options: outbox works for another dispatcher");
     d->store = store;

@@ -17,6 +17,8 @@ static void fill_in(uint32_t *value, uint32_t usual) {
 static void fill_in_defaults(bb_options *options) {
     fill_in(&options->connect_timeout_ms, 5000);
     fill_in(&options->timeout_ms, 15000);
+    if (options->connect_timeout_ms > options->timeout_ms) /* which is of the whole attempt */
+        options->connect_timeout_ms = options->timeout_ms;
     fill_in(&options->post_timeout_ms, 30000);
     fill_in(&options->max_parallel, 64);
     if (!options->user_agent || !*options->user_agent)

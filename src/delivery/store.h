@@ -190,6 +190,8 @@ struct bb_store_vtable {
 
 struct bb_store {
     const struct bb_store_vtable *vtable;
+    int64_t lease_ms; /* how long a claim is safe from others; longer than any attempt. 0: there are
+                         no others */
 };
 
 #endif

@@ -344,7 +344,7 @@ int bb_store_sqlite_open(const struct bb_store_sqlite_config *config, const char
     if (!s)
         return bb_fail_memory(error);
     static atomic_ullong opened;
-    s->store.vtable = &vtable;
+    s->store = (struct bb_store){.vtable = &vtable, .lease_ms = config->lease_ms};
     s->serial = atomic_fetch_add(&opened, 1) + 1;
     s->config = *config;
     pthread_mutex_init(&s->lock, NULL);

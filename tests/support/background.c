@@ -108,6 +108,8 @@ bb_options background_bb_options(background *b) {
     b->options.notify = note;
     b->options.notify_user = b;
     options.background = &b->options;
+    if (b->options.outbox != NULL)
+        options.timeout_ms = BACKGROUND_ATTEMPT_MS;
     if (b->clock_ms != 0) {
         options.clock = read_clock;
         options.clock_user = b;

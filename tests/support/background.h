@@ -9,6 +9,10 @@
 
 enum { TOLD_MAX = 4096, BACKGROUND_PATIENCE_MS = 20000 };
 
+/* Of outboxes that lease: short, because tests wait for the end of leases; and attempts are
+ * shorter. */
+enum { BACKGROUND_LEASE_MS = 2000, BACKGROUND_ATTEMPT_MS = 1900 };
+
 /* A notice, copied. */
 typedef struct told {
     bb_notice_kind kind;

@@ -5,7 +5,7 @@
 #include "bb_webhook_sqlite.h"
 #include "support/background.h"
 
-enum { OUTBOX_LEASE_MS = 1000 };
+enum { OUTBOX_LEASE_MS = BACKGROUND_LEASE_MS };
 
 extern char outbox_path[64];
 extern bb_outbox *outbox_now; /* of outbox_open_all */

@@ -7,7 +7,7 @@
 #include "support/background.h"
 #include "support/postgres.h"
 
-enum { PG_LEASE_MS = 1000 };
+enum { PG_LEASE_MS = BACKGROUND_LEASE_MS };
 
 /* cmocka's setup and teardown: of a background, and of what is said below. */
 int pg_setup(void **state);

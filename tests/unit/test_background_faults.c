@@ -300,14 +300,15 @@ static void one_that_drips_headers_ends_in_time(void **state) {
         (server_step){.raw = "HTTP/1.1 200 OK\r\n", .repeat = "X-Drip: 1\r\n", .drip_ms = 20});
 }
 
-static void a_name_server_that_is_silent_ends_in_time(void **state) {
-    background *b = *state;
+static void silent_names_end_in_time(background *b, uint32_t connect_timeout_ms,
+                                     uint32_t timeout_ms) {
     dns *names = dns_start();
     dns_silent(names, "*");
     b->options.dns_servers = dns_servers(names);
     use_delays(b, at_once, 1);
     bb_options options = background_bb_options(b);
-    options.connect_timeout_ms = LIMIT_MS;
+    options.connect_timeout_ms = connect_timeout_ms;
+    options.timeout_ms = timeout_ms;
     b->dispatcher = posting_dispatcher(&options);
     posting_add(b->dispatcher, BB_CUSTOM, "hook", "http://silent.test/hook");
     background_enqueue(b, "one");
@@ -315,9 +316,18 @@ static void a_name_server_that_is_silent_ends_in_time(void **state) {
     background_drive_until(b, BB_NOTICE_DEAD, 1);
     assert_true(server_now_ms() - began >= 2 * LIMIT_MS * 9 / 10);
     assert_true(server_now_ms() - began < 2 * LIMIT_MS + SLACK_MS);
+    assert_non_null(strstr(background_told(b, BB_NOTICE_DEAD, 0)->text, "did not answer in time"));
     assert_int_equal(b->sent, 0);
     background_check_books(b);
     dns_stop(names);
+}
+
+static void a_name_server_that_is_silent_ends_in_time(void **state) {
+    silent_names_end_in_time(*state, LIMIT_MS, PATIENCE_MS);
+}
+
+static void the_limit_of_an_attempt_is_that_of_its_look_up_too(void **state) {
+    silent_names_end_in_time(*state, PATIENCE_MS, LIMIT_MS);
 }
 
 /* --------------------------------------------------------------- each attempt -- */
@@ -407,6 +417,7 @@ int main(void) {
         BACKGROUND_TEST(one_that_drips_ends_in_time),
         BACKGROUND_TEST(one_that_drips_headers_ends_in_time),
         BACKGROUND_TEST(a_name_server_that_is_silent_ends_in_time),
+        BACKGROUND_TEST(the_limit_of_an_attempt_is_that_of_its_look_up_too),
         BACKGROUND_TEST(each_attempt_is_signed_anew),
         BACKGROUND_TEST(each_attempt_is_signed_anew_in_the_url_too),
         BACKGROUND_TEST(each_attempt_is_told_once),

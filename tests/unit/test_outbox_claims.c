@@ -97,6 +97,7 @@ static void deliver_until_dead(const char *url) {
     settings.outbox = kind->open();
     settings.notify = die_of_poison;
     options.background = &settings;
+    options.timeout_ms = BACKGROUND_ATTEMPT_MS;
     options.insecure_allow_http = options.insecure_allow_private_addresses = 1;
     if (bb_dispatcher_new(&options, &dispatcher, NULL) != BB_OK ||
         bb_dispatcher_add(dispatcher, &hook, NULL) != BB_OK)

@@ -200,6 +200,7 @@ static void deliver_until_killed(const char *url, int events) {
     settings.outbox = pg_open_outbox();
     options.background = &settings;
     options.insecure_allow_http = options.insecure_allow_private_addresses = 1;
+    options.timeout_ms = BACKGROUND_ATTEMPT_MS;
     hook.id = hook.name = "hook";
     hook.type = BB_CUSTOM;
     hook.url = url;

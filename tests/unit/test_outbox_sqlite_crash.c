@@ -64,6 +64,7 @@ static bb_dispatcher *make_dispatcher(bb_outbox *outbox, server *receiver) {
     settings.retry_delays_ms = soon;
     settings.retry_delay_count = 1;
     options.background = &settings;
+    options.timeout_ms = BACKGROUND_ATTEMPT_MS;
     if (bb_dispatcher_new(&options, &dispatcher, NULL) != BB_OK)
         _exit(3);
     add_hooks(dispatcher, receiver);
