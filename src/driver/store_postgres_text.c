@@ -74,7 +74,9 @@ static const char *const tables[] = {
     " FROM leased l JOIN bb_event e ON e.number = l.event ORDER BY l.place, l." order ", l.number"
 
 static const char *const texts[BB_PG_STATEMENTS] = {
+    /* Whatever the database's defaults are. */
     [BB_PG_BEGIN] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+    [BB_PG_BEGIN_READING] = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
     /* What a pass writes may be lost with the server's memory: it is only done once more then. */
     [BB_PG_SETTINGS] = "SELECT set_config('statement_timeout', '4s', true),"
                        " set_config('synchronous_commit', 'off', true)",

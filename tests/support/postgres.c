@@ -191,6 +191,22 @@ static PGconn *connect_as_superuser(void) {
     return connect_by(where);
 }
 
+void postgres_start_standby(void) {
+    char path[sizeof(folder) + 32];
+    snprintf(path, sizeof(path), "%s/data/standby.signal", folder);
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        give_up("the server cannot be told to stand by");
+    fclose(file);
+    postgres_start();
+}
+
+void postgres_promote(void) {
+    PGconn *conn = connect_as_superuser();
+    postgres_run(conn, "SELECT pg_promote(true)::int");
+    PQfinish(conn);
+}
+
 static void make_server(void) {
     const struct passwd *user = unprivileged();
     owner = getpid();

@@ -25,6 +25,10 @@ long long postgres_run(PGconn *conn, const char *sql);
 void postgres_stop(void);
 void postgres_start(void);
 
+/* In place of the latter: nobody can write, as on a hot standby, until it is promoted. */
+void postgres_start_standby(void);
+void postgres_promote(void);
+
 /* ---- for a pooler in front of it: pgbouncer.h ---- */
 
 enum { POSTGRES_PORT = 5432 }; /* the server's own: a part of its socket's name */
