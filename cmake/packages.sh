@@ -54,6 +54,7 @@ need_for_tests() {
     need g++ command -v g++
     need clang command -v clang
     need postgresql has_postgres
+    need pgbouncer [ -x /usr/sbin/pgbouncer ]
 }
 
 # Installs what is missing. Where it cannot, it says what is needed and fails.

@@ -23,6 +23,7 @@
 
 enum bb_pg {
     BB_PG_BEGIN = 0,
+    BB_PG_BEGIN_READING,
     BB_PG_SETTINGS,
     BB_PG_SAFE_SETTINGS,
     BB_PG_COMMIT,

@@ -53,7 +53,9 @@
     " AS k), '{}')"
 
 static const char *const texts[BB_PG_STATEMENTS] = {
+    /* Whatever the database's defaults are. */
     [BB_PG_BEGIN] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+    [BB_PG_BEGIN_READING] = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
     /* What a pass writes may be lost with the server's memory: it is only done once more then. All
      * it looks for is found by an index: the statistics of tables that change so fast tell
      * otherwise now and then, and then each pass reads all that waits. */

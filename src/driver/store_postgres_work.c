@@ -70,6 +70,18 @@ static void note_numbers(struct bb_postgres *s) {
     }
 }
 
+/* A transaction has the outbox's settings: without them a statement might hang on the server for
+ * longer than its answer is waited for. */
+static void begin(struct bb_postgres *s, enum bb_pg how) {
+    bb_postgres_db_send(&s->db, how, "");
+    bb_postgres_db_send(&s->db, BB_PG_SETTINGS, "");
+}
+
+static bool commit(struct bb_postgres *s) {
+    bb_postgres_db_send(&s->db, BB_PG_COMMIT, "");
+    return bb_postgres_db_exchange(&s->db);
+}
+
 /* In a transaction of its own, so that nobody who adds one waits for more than that. */
 static bool number_queues(struct bb_postgres *s) {
     struct bb_buf ids;
@@ -82,9 +94,10 @@ static bool number_queues(struct bb_postgres *s) {
     const char *array = bb_postgres_array(&ids);
     bool ok = array != NULL;
     if (ok) {
+        begin(s, BB_PG_BEGIN);
         bb_postgres_db_send(&s->db, BB_PG_ADD_WEBHOOKS, "u", array);
         bb_postgres_db_send(&s->db, BB_PG_FIND_WEBHOOKS, "u", array);
-        ok = bb_postgres_db_exchange(&s->db);
+        ok = commit(s);
     }
     bb_buf_free(&ids);
     if (ok)
@@ -172,12 +185,13 @@ static void look_later(struct bb_postgres *s, bool is_changed) {
     s->look_again_ms = bb_leases_later(s->now_ms, s->wait_ms - less_ms);
 }
 
-/* Whether somebody else has written, or a lease has run out: one round trip, no transaction. */
+/* Whether somebody else has written, or a lease has run out: one round trip. */
 static bool look_around(struct bb_postgres *s) {
     if (s->now_ms < s->look_again_ms)
         return true;
+    begin(s, BB_PG_BEGIN_READING);
     bb_postgres_db_send(&s->db, BB_PG_LOOK, "");
-    if (!send_times(s, true) || !bb_postgres_db_exchange(&s->db))
+    if (!send_times(s, true) || !commit(s))
         return false;
     const PGresult *look = bb_postgres_db_result(&s->db, BB_PG_LOOK);
     s->has_news |= bb_postgres_db_int(look, 0, 0, 0) != 0;
@@ -221,11 +235,6 @@ static bool is_ready(struct bb_postgres *s) {
     return bb_postgres_db_connect(&s->db) && number_queues(s);
 }
 
-static bool commit(struct bb_postgres *s) {
-    bb_postgres_db_send(&s->db, BB_PG_COMMIT, "");
-    return bb_postgres_db_exchange(&s->db);
-}
-
 static bool refresh_and_commit(struct bb_postgres *s, struct bb_postgres_leased *leased) {
     if (!(bb_postgres_rows_send(&leased->surplus, &s->db, BB_PG_RELEASE) && send_times(s, false) &&
           commit(s)))
@@ -256,8 +265,7 @@ static bool transact(struct bb_postgres *s, const struct task *task) {
                    .lease = new_lease()},
         .leases_nothing = task->leases_nothing};
     bb_postgres_rows_begin(&leased.surplus, &s->config.mem, "ii");
-    bb_postgres_db_send(&s->db, BB_PG_BEGIN, "");
-    bb_postgres_db_send(&s->db, BB_PG_SETTINGS, "");
+    begin(s, BB_PG_BEGIN);
     bool ok = task->work(s, task, &leased);
     if (ok) {
         bb_settled_forget(&s->settled, s->memory, &s->config.mem, NULL);
@@ -302,8 +310,9 @@ static bool has_work(const struct bb_postgres *s) {
 static bool free_expired(struct bb_postgres *s) {
     if (!s->has_expired)
         return true;
+    begin(s, BB_PG_BEGIN);
     bb_postgres_db_send(&s->db, BB_PG_FREE_EXPIRED, "");
-    if (!bb_postgres_db_exchange(&s->db))
+    if (!commit(s))
         return false;
     s->has_expired = false;
     bb_postgres_make_stale(s);
@@ -365,8 +374,11 @@ uint64_t bb_postgres_count(struct bb_postgres *s, int64_t number) {
     enum bb_pg which = number ? BB_PG_COUNT_WAITING_OF : BB_PG_COUNT_WAITING;
     if (!s->db.handle)
         return 0;
+    begin(s, BB_PG_BEGIN_READING);
     bb_postgres_db_send(&s->db, which, number ? "i" : "", number);
-    if (!bb_postgres_db_exchange(&s->db))
+    if (!commit(s)) {
+        bb_postgres_db_roll_back(&s->db);
         return 0;
+    }
     return (uint64_t)bb_postgres_db_int(bb_postgres_db_result(&s->db, which), 0, 0, 0);
 }

@@ -80,12 +80,20 @@ static int sqlite_attach(struct bb_store *store, const struct bb_store_host *hos
     return code;
 }
 
+/* What is not written now is sent again: so it is the one time that others are waited for. */
+static void write_last(struct bb_sqlite *s) {
+    enum { PATIENCE_MS = 2000 };
+    sqlite3_busy_timeout(s->db.handle, PATIENCE_MS);
+    bb_sqlite_write_settled(s);
+    sqlite3_busy_timeout(s->db.handle, 0);
+}
+
 static void sqlite_detach(struct bb_store *store) {
     struct bb_sqlite *s = lock(store);
     for (struct bb_sqlite_queue *q = s->queues; q; q = q->next)
         bb_sqlite_release_waiting(s, q);
     if (s->settled.first)
-        bb_sqlite_write_settled(s);
+        write_last(s);
     bb_sqlite_forget_settled(s, NULL);
     while (s->queues)
         free_queue(s, s->queues);

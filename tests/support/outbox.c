@@ -13,7 +13,7 @@
 char outbox_path[64];
 bb_outbox *outbox_now;
 
-static void remove_files(void) {
+void outbox_remove_files(void) {
     static const char *const ends[] = {"", "-wal", "-shm"};
     for (size_t i = 0; i < 3; i++) {
         char name[80];
@@ -22,9 +22,13 @@ static void remove_files(void) {
     }
 }
 
-int outbox_setup(void **state) {
+void outbox_make_file(void) {
     snprintf(outbox_path, sizeof outbox_path, "/tmp/bb_outbox_XXXXXX");
     close(mkstemp(outbox_path));
+}
+
+int outbox_setup(void **state) {
+    outbox_make_file();
     return background_setup(state);
 }
 
@@ -32,7 +36,7 @@ int outbox_teardown(void **state) {
     int code = background_teardown(state);
     bb_outbox_free(outbox_now);
     outbox_now = NULL;
-    remove_files();
+    outbox_remove_files();
     return code;
 }
 

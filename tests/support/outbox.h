@@ -16,6 +16,10 @@ int outbox_teardown(void **state);
 
 #define OUTBOX_TEST(test) cmocka_unit_test_setup_teardown(test, outbox_setup, outbox_teardown)
 
+/* The file by itself: outbox_path. */
+void outbox_make_file(void);
+void outbox_remove_files(void);
+
 /* Safe from a crash of the process, with the shortest lease. */
 bb_outbox *outbox_open(void);
 

@@ -78,10 +78,8 @@ static const struct passwd *unprivileged(void) {
 
 /* A process group of its own, so that it can be ended with all that it has started; and ended it
  * is, whatever becomes of this program. */
-static pid_t start_program(const char *name, const char *const *arguments) {
-    char path[PATH_SIZE + 16];
+pid_t postgres_run_program(const char *path, const char *const *arguments) {
     const struct passwd *user = unprivileged();
-    snprintf(path, sizeof(path), "%s/%s", programs, name);
     pid_t pid = fork();
     if (pid < 0)
         give_up("fork failed");
@@ -96,6 +94,12 @@ static pid_t start_program(const char *name, const char *const *arguments) {
     prctl(PR_SET_PDEATHSIG, SIGQUIT);
     execv(path, (char *const *)arguments);
     _exit(127);
+}
+
+static pid_t start_program(const char *name, const char *const *arguments) {
+    char path[PATH_SIZE + 16];
+    snprintf(path, sizeof(path), "%s/%s", programs, name);
+    return postgres_run_program(path, arguments);
 }
 
 static void show_log(void) {
@@ -131,10 +135,10 @@ static void clean_up(void) {
 
 /* -------------------------------------------------------------------- cluster -- */
 
-static void wait_until_it_answers(void) {
+void postgres_wait_for(int at_port) {
     const struct timespec pause = {.tv_nsec = 20 * 1000000};
     char where[128];
-    snprintf(where, sizeof(where), "host=%s user=postgres dbname=postgres", folder);
+    snprintf(where, sizeof(where), "host=%s port=%d user=host dbname=postgres", folder, at_port);
     for (int waited_ms = 0; waited_ms < PATIENCE_MS; waited_ms += 20) {
         if (PQping(where) == PQPING_OK)
             return;
@@ -160,7 +164,7 @@ void postgres_start(void) {
                                      "shared_buffers=128MB",
                                      NULL};
     server = start_program("postgres", arguments);
-    wait_until_it_answers();
+    postgres_wait_for(POSTGRES_PORT);
 }
 
 static void make_cluster(void) {
@@ -182,8 +186,25 @@ static PGconn *connect_by(const char *where) {
 
 static PGconn *connect_as_superuser(void) {
     char where[128];
-    snprintf(where, sizeof(where), "host=%s user=postgres dbname=postgres", folder);
+    snprintf(where, sizeof(where), "host=%s port=%d user=postgres dbname=postgres", folder,
+             POSTGRES_PORT);
     return connect_by(where);
+}
+
+void postgres_start_standby(void) {
+    char path[sizeof(folder) + 32];
+    snprintf(path, sizeof(path), "%s/data/standby.signal", folder);
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        give_up("the server cannot be told to stand by");
+    fclose(file);
+    postgres_start();
+}
+
+void postgres_promote(void) {
+    PGconn *conn = connect_as_superuser();
+    postgres_run(conn, "SELECT pg_promote(true)::int");
+    PQfinish(conn);
 }
 
 static void make_server(void) {
@@ -216,8 +237,17 @@ const char *postgres_fresh(void) {
     snprintf(sql, sizeof(sql), "CREATE DATABASE case_%d OWNER host", ++databases);
     postgres_run(conn, sql);
     PQfinish(conn);
-    snprintf(conninfo, sizeof(conninfo), "host=%s user=host dbname=case_%d", folder, databases);
+    postgres_go_through(POSTGRES_PORT);
     return conninfo;
+}
+
+void postgres_go_through(int port) {
+    snprintf(conninfo, sizeof(conninfo), "host=%s port=%d user=host dbname=case_%d", folder, port,
+             databases);
+}
+
+const char *postgres_folder(void) {
+    return folder;
 }
 
 const char *postgres_conninfo_with(const char *more) {

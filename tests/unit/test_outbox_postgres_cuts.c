@@ -115,6 +115,30 @@ static void a_statement_that_hangs_is_given_up(void **state) {
     assert_int_equal(server_requests(b->receiver), 1);
 }
 
+/* Nor does it hang on at the server, which would have one more of them each time. */
+static void a_look_that_hangs_is_given_up(void **state) {
+    background *b = *state;
+    pg_open_all(b);
+    background_add_healthy(b, BB_CUSTOM, "hook");
+    background_enqueue(b, "one");
+    background_flush(b);
+    PGconn *db = postgres_connect();
+    postgres_run(db, "BEGIN");
+    postgres_run(db, "LOCK TABLE bb_delivery IN ACCESS EXCLUSIVE MODE");
+    assert_int_equal(bb_dispatcher_start(b->dispatcher, NULL), BB_OK);
+    while (pg_last_trouble()[0] == '\0')
+        sleep_ms(10);
+    assert_non_null(strstr(pg_last_trouble(), "statement timeout"));
+    assert_int_equal(background_stats(b, NULL).waiting, 0);
+    assert_in_range(postgres_run(db, "SELECT count(*) FROM pg_stat_activity WHERE"
+                                     " datname = current_database() AND wait_event_type = 'Lock'"),
+                    0, 1);
+    postgres_run(db, "ROLLBACK");
+    PQfinish(db);
+    background_enqueue(b, "two");
+    background_wait_until(b, BB_NOTICE_DELIVERED, 2);
+}
+
 /* What is under way of the old one does not stand in the way of the new one. */
 static void a_webhook_that_comes_back_while_it_is_removed_goes_on(void **state) {
     static const server_step steps[] = {{.status = 200, .hold = 1, .body = "{\"code\":0}"}};
@@ -273,6 +297,7 @@ int main(void) {
         PG_TEST(a_server_that_is_away_keeps_nobody),
         PG_TEST(connections_that_are_cut_are_made_again),
         PG_TEST(a_statement_that_hangs_is_given_up),
+        PG_TEST(a_look_that_hangs_is_given_up),
         PG_TEST(a_webhook_that_comes_back_while_it_is_removed_goes_on),
         PG_TEST(the_order_holds_across_processes),
         PG_TEST(newer_tables_are_refused),
