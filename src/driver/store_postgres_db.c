@@ -320,6 +320,10 @@ int bb_postgres_db_rows(const PGresult *result) {
     return result ? PQntuples(result) : 0;
 }
 
+int64_t bb_postgres_db_changes(const PGresult *result) {
+    return strtoll(PQcmdTuples((PGresult *)result), NULL, 10);
+}
+
 int64_t bb_postgres_db_int(const PGresult *result, int row, int column, int64_t if_null) {
     if (row >= bb_postgres_db_rows(result) || PQgetisnull(result, row, column))
         return if_null;
@@ -375,7 +379,7 @@ int bb_postgres_db_put_on(PGconn *handle, const char *json, const char *webhooks
     bool is_good = PQresultStatus(result) == PGRES_COMMAND_OK;
     if (!is_good)
         note_answer(&db, result);
-    *is_left_out = is_good && strcmp(PQcmdTuples(result), "0") == 0;
+    *is_left_out = is_good && bb_postgres_db_changes(result) == 0;
     PQclear(result);
     if (is_good)
         return BB_OK;

@@ -108,7 +108,8 @@ bool bb_postgres_db_exchange(struct bb_postgres_db *db);
 
 /* The answer to a statement of the last exchange; NULL: it was not in it. */
 const PGresult *bb_postgres_db_result(const struct bb_postgres_db *db, enum bb_pg which);
-int bb_postgres_db_rows(const PGresult *result); /* of NULL: 0 */
+int bb_postgres_db_rows(const PGresult *result);        /* of NULL: 0 */
+int64_t bb_postgres_db_changes(const PGresult *result); /* how many rows were written */
 int64_t bb_postgres_db_int(const PGresult *result, int row, int column, int64_t if_null);
 
 /* Leaves a transaction that is not to be committed. */

@@ -67,17 +67,31 @@ static bool print_events(struct put *put, const struct bb_put_event *events, siz
 }
 
 /* One round trip, on a connection of its own: nobody waits for a pass, and no pass for this. */
-static bool insert(struct bb_postgres_db *db, const struct put *put) {
+static bool begin(struct bb_postgres_db *db) {
     bb_postgres_db_check(db);
     if (!bb_postgres_db_connect(db))
         return false;
     bb_postgres_db_send(db, BB_PG_BEGIN, "");
     bb_postgres_db_send(db, BB_PG_SAFE_SETTINGS, "");
-    bb_postgres_db_send(db, BB_PG_PUT_MANY, "uuuuii", bb_buf_data(&put->columns[0]),
-                        bb_buf_data(&put->columns[1]), bb_buf_data(&put->columns[2]),
-                        bb_buf_data(&put->columns[3]), put->enqueued_ms, put->due_ms);
+    return true;
+}
+
+static bool commit(struct bb_postgres_db *db) {
     bb_postgres_db_send(db, BB_PG_COMMIT, "");
     return bb_postgres_db_exchange(db);
+}
+
+static bool insert_one(struct bb_postgres_db *db, const struct put *put,
+                       struct bb_put_event *event) {
+    if (!begin(db))
+        return false;
+    bb_postgres_db_send(db, BB_PG_PUT, "uutuii", bb_buf_data(&put->json),
+                        bb_buf_data(&put->webhooks), bb_buf_data(&put->order_keys), event->key,
+                        put->enqueued_ms, put->due_ms);
+    if (!commit(db))
+        return false;
+    event->is_left_out = bb_postgres_db_changes(bb_postgres_db_result(db, BB_PG_PUT)) == 0;
+    return true;
 }
 
 /* Places are counted from 1, among those that somebody wants. */
@@ -93,18 +107,30 @@ static void note_left_out(const struct bb_postgres_db *db, struct bb_put_event *
     }
 }
 
+static bool insert_many(struct bb_postgres_db *db, const struct put *put,
+                        struct bb_put_event *events, size_t count) {
+    if (!begin(db))
+        return false;
+    bb_postgres_db_send(db, BB_PG_PUT_MANY, "uuuuii", bb_buf_data(&put->columns[0]),
+                        bb_buf_data(&put->columns[1]), bb_buf_data(&put->columns[2]),
+                        bb_buf_data(&put->columns[3]), put->enqueued_ms, put->due_ms);
+    if (!commit(db))
+        return false;
+    note_left_out(db, events, count);
+    return true;
+}
+
 static int put_on_own(struct bb_postgres *s, struct put *put, struct bb_put_event *events,
                       size_t count, bb_error *error) {
     int code = BB_OK;
-    if (!print_events(put, events, count))
+    if (!(count == 1 ? print_event(put, events) : print_events(put, events, count)))
         return bb_fail_memory(error);
     pthread_mutex_lock(&s->put_lock);
-    if (!insert(&s->put_db, put)) {
+    if (!(count == 1 ? insert_one(&s->put_db, put, events)
+                     : insert_many(&s->put_db, put, events, count))) {
         code = bb_fail(error, BB_ERR_OUTBOX, "outbox: the event cannot be written: %s",
                        s->put_db.trouble);
         bb_postgres_db_roll_back(&s->put_db);
-    } else {
-        note_left_out(&s->put_db, events, count);
     }
     pthread_mutex_unlock(&s->put_lock);
     if (code == BB_OK)

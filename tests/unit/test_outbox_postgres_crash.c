@@ -80,7 +80,7 @@ static bool is(const char *sql, enum bb_pg which) {
 static enum step step_of(const char *sql) {
     if (is(sql, BB_PG_PUT) || strncmp(sql, "BEGIN; INSERT", 13) == 0)
         return INSERT;
-    if (is(sql, BB_PG_DUE))
+    if (is(sql, BB_PG_DUE) || is(sql, BB_PG_FAN_OUT))
         return CLAIM;
     if (is(sql, BB_PG_END) || is(sql, BB_PG_RETRY))
         return SETTLE;
