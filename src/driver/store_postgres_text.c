@@ -72,7 +72,10 @@ static const char *const texts[BB_PG_STATEMENTS] = {
                   " VALUES(" UTF8("$1") ", " UTF8("$2") "::text[], $3::bigint[], " UTF8(
                       "$4") ","
                             " $5, $6) ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING",
-    /* The same of arrays, an element for each event; tells the places of those left out. */
+    /* Without a key, which is what most events are, there is nothing that it might meet. */
+    [BB_PG_PUT_KEYLESS] = "INSERT INTO bb_event(json, webhooks, order_keys, enqueued_ms, due_ms)"
+                          " VALUES(" UTF8("$1") ", " UTF8("$2") "::text[], $3, $4, $5)",
+    /* As BB_PG_PUT, of arrays, an element for each event; tells the places of those left out. */
     [BB_PG_PUT_MANY] = "WITH e AS MATERIALIZED (SELECT * FROM unnest(" UTF8("$1") "::text[], " UTF8(
         "$2") "::text[], " UTF8("$3") "::text[], " UTF8("$4") "::text[]) WITH ORDINALITY"
                                                               " AS e(json, webhooks, order_keys, "
