@@ -61,6 +61,33 @@ bb_outbox *bench_place_open(const struct bench_place *place) {
     return outbox;
 }
 
+static double bytes_of_file(const char *path) {
+    static const char sql[] = "SELECT (page_count - freelist_count) * page_size FROM"
+                              " pragma_page_count, pragma_freelist_count, pragma_page_size";
+    sqlite3_stmt *row = NULL;
+    sqlite3 *db = NULL;
+    double bytes = 0;
+    if (sqlite3_open(path, &db) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW)
+        bytes = sqlite3_column_double(row, 0);
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return bytes;
+}
+
+double bench_place_bytes(const struct bench_place *place, const char *tables) {
+    char sql[256];
+    if (!place->is_server)
+        return bytes_of_file(place->where);
+    PGconn *db = PQconnectdb(place->where);
+    snprintf(sql, sizeof sql,
+             "SELECT sum(pg_total_relation_size(t::regclass)) FROM unnest('{%s}'::text[]) AS t",
+             tables);
+    double bytes = (double)postgres_run(db, sql);
+    PQfinish(db);
+    return bytes;
+}
+
 /* ---- depots ---- */
 
 static void tell(void *user, const char *text) {

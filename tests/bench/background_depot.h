@@ -18,6 +18,9 @@ struct bench_place bench_place_make(bool is_server, const char *name);
 void bench_place_clear(const struct bench_place *place); /* a file is gone */
 bb_outbox *bench_place_open(const struct bench_place *place);
 
+/* What these tables take on the disk, indexes and all; of a file, whatever is in it. */
+double bench_place_bytes(const struct bench_place *place, const char *tables);
+
 enum { BENCH_HOOKS = 64 };
 
 struct bench_depot {
