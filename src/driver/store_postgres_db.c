@@ -367,13 +367,14 @@ int bb_postgres_db_put_on(PGconn *handle, const char *json, const char *webhooks
     add_bytes(&p, json);
     add_bytes(&p, webhooks);
     p.values[p.count++] = keys;
-    add_bytes(&p, key);
+    if (key)
+        add_bytes(&p, key);
     p.values[p.count] = bb_text_digits(enqueued_ms, p.numbers[p.count]);
     p.count++;
     p.values[p.count] = bb_text_digits(due_ms, p.numbers[p.count]);
     p.count++;
-    PGresult *result = PQexecParams(handle, bb_postgres_db_text(BB_PG_PUT), p.count, NULL, p.values,
-                                    p.lengths, p.formats, 0);
+    const char *sql = bb_postgres_db_text(key ? BB_PG_PUT : BB_PG_PUT_KEYLESS);
+    PGresult *result = PQexecParams(handle, sql, p.count, NULL, p.values, p.lengths, p.formats, 0);
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     bool is_missing = state && strcmp(state, "42P01") == 0;
     bool is_good = PQresultStatus(result) == PGRES_COMMAND_OK;

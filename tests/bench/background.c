@@ -110,12 +110,17 @@ static bool run_rest(unsigned port, unsigned rounds, unsigned count, unsigned on
            (only && only != 7 ? true : bench_slow(port, rounds < 3 ? rounds : 3)) &&
            (only && only != 8 ? true : bench_memory()) &&
            (only && only != 9 ? true : bench_peer(port, rounds, count)) &&
-           (only && only != 10 ? true : bench_outbox(port, rounds, count));
+           (only && only != 10 ? true : bench_outbox(port, rounds, count)) &&
+           (only && only != 11 ? true : bench_claims(rounds, count)) &&
+           (only && only != 12 ? true : bench_waiting(port, rounds < 3 ? rounds : 3)) &&
+           (only && only != 13 ? true : bench_several(port, rounds < 3 ? rounds : 3, count)) &&
+           (only && only != 14 ? true : bench_host(port, rounds));
 }
 
 int main(int argc, char **argv) {
     unsigned rounds = bench_argument(argc, argv, 1, 5, BENCH_MAX_ROUNDS);
     unsigned count = bench_argument(argc, argv, 2, 20000, 1000000);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* nothing is left for processes that are forked off */
     struct bench_receiver receiver = bench_receiver_start();
     curl_global_init(CURL_GLOBAL_DEFAULT);
     unsigned only = bench_argument(argc, argv, 3, 0, 99);

@@ -62,5 +62,9 @@ bool bench_tls(unsigned rounds);
 bool bench_memory(void);
 bool bench_outbox(unsigned port, unsigned rounds, unsigned count);
 bool bench_peer(unsigned port, unsigned rounds, unsigned count);
+bool bench_claims(unsigned rounds, unsigned count);
+bool bench_waiting(unsigned port, unsigned rounds);
+bool bench_several(unsigned port, unsigned rounds, unsigned count);
+bool bench_host(unsigned port, unsigned rounds);
 
 #endif

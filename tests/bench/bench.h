@@ -27,8 +27,9 @@ bool bench_webhooks(void);
 
 /* ---- receiver.c: answers on every address of the loopback net, pinned to the second core.
  *
- *   /services/...  200 "ok", as Slack does    /late/...  the same after 5 ms
- *   /hang/...      nothing, ever              else       200 {"code":0,"message":"ok"}
+ *   /services/...  200 "ok", as Slack does    /late/...   the same after 5 ms
+ *   /hang/...      nothing, ever              /later/...  200 {"code":0} after 100 ms
+ *                                             else        200 {"code":0,"message":"ok"}
  */
 struct bench_receiver {
     pid_t pid;

@@ -18,7 +18,7 @@
 
 #include "bench.h"
 
-enum { DESCRIPTORS = 16384, ROOM = 16 * 1024, LATE_MS = 5, LATE_MAX = 1 << 16 };
+enum { DESCRIPTORS = 16384, ROOM = 16 * 1024, LATE_MAX = 1 << 16 };
 
 static void die(const char *what) {
     fprintf(stderr, "bench receiver: %s: %s\n", what, strerror(errno));
@@ -35,10 +35,17 @@ struct late {
     int fd;
     double due_s;
 };
+struct lates {
+    const char *path, *body;
+    double after_s;
+    struct late all[LATE_MAX];
+    size_t first, next;
+};
 
 static struct client clients[DESCRIPTORS];
-static struct late lates[LATE_MAX];
-static size_t late_first, late_next;
+static struct lates lates[] = {{.path = "/late/", .body = "ok", .after_s = 0.005},
+                               {.path = "/later/", .body = "{\"code\":0}", .after_s = 0.1}};
+enum { LATES = sizeof lates / sizeof *lates };
 
 static void answer(int fd, const char *body) {
     char out[256];
@@ -50,11 +57,21 @@ static void answer(int fd, const char *body) {
         die("send");
 }
 
+static bool hold_back(int fd, const char *target) {
+    for (struct lates *l = lates; l < lates + LATES; l++) {
+        if (strncmp(target, l->path, strlen(l->path)) != 0)
+            continue;
+        l->all[l->next++ % LATE_MAX] = (struct late){fd, bench_now_s() + l->after_s};
+        return true;
+    }
+    return false;
+}
+
 static void serve_one(int fd, const char *target) {
+    if (hold_back(fd, target))
+        return;
     if (strncmp(target, "/services/", 10) == 0) {
         answer(fd, "ok");
-    } else if (strncmp(target, "/late/", 6) == 0) {
-        lates[late_next++ % LATE_MAX] = (struct late){fd, bench_now_s() + LATE_MS / 1e3};
     } else if (strncmp(target, "/hang/", 6) != 0) {
         answer(fd, "{\"code\":0,\"message\":\"ok\"}");
     }
@@ -109,12 +126,16 @@ static void accept_all(int epoll, int listener) {
 
 static int serve_late(void) {
     double now = bench_now_s();
-    while (late_first < late_next && lates[late_first % LATE_MAX].due_s <= now) {
-        int fd = lates[late_first++ % LATE_MAX].fd;
-        if (clients[fd].in)
-            answer(fd, "ok");
+    bool is_any = false;
+    for (struct lates *l = lates; l < lates + LATES; l++) {
+        while (l->first < l->next && l->all[l->first % LATE_MAX].due_s <= now) {
+            int fd = l->all[l->first++ % LATE_MAX].fd;
+            if (clients[fd].in)
+                answer(fd, l->body);
+        }
+        is_any |= l->first < l->next;
     }
-    return late_first < late_next ? 1 : -1;
+    return is_any ? 1 : -1;
 }
 
 static void serve(int listener) {

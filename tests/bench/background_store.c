@@ -1,0 +1,232 @@
+/* What the stores cost by themselves, without HTTP: claim and settle; with many rows that wait. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench/background_depot.h"
+#include "support/postgres.h"
+
+static const char *name_of(const struct bench_place *place) {
+    return place->is_server ? "PostgreSQL" : "SQLite (process crash)";
+}
+
+static struct bench_place make_place(bool is_server, const char *name) {
+    if (is_server) {
+        bench_pin_to_core(1); /* where the server stays */
+        postgres_fresh();
+        bench_pin_to_core(0);
+    }
+    return bench_place_make(is_server, name);
+}
+
+/* ---- claim and settle ---- */
+
+struct cost {
+    double rate[BENCH_MAX_ROUNDS], own_us[BENCH_MAX_ROUNDS], server_us[BENCH_MAX_ROUNDS];
+    double waiting_bytes, log_bytes; /* of one, on the disk */
+};
+
+static bool measure_claims(const struct bench_place *place, unsigned hooks, unsigned count,
+                           struct cost *cost, unsigned round) {
+    struct bench_depot depot;
+    if (!bench_depot_open(&depot, place, hooks))
+        return false;
+    PGconn *watcher = place->is_server ? postgres_connect() : NULL;
+    bool ok = bench_depot_put(&depot, count, false);
+    bench_depot_fan_out(&depot);
+    bench_depot_pass_time(&depot);
+    cost->waiting_bytes = bench_place_bytes(place, "bb_event,bb_delivery") / count;
+    double server = watcher ? bench_server_cpu_s(watcher) : 0;
+    double own = bench_cpu_s(), began = bench_now_s();
+    bench_depot_work(&depot, count);
+    bench_depot_finish(&depot);
+    cost->rate[round] = count / (bench_now_s() - began);
+    cost->own_us[round] = (bench_cpu_s() - own) * 1e6 / count;
+    cost->server_us[round] = watcher ? (bench_server_cpu_s(watcher) - server) * 1e6 / count : 0;
+    cost->log_bytes = bench_place_bytes(place, "bb_attempt") / count;
+    PQfinish(watcher);
+    bench_depot_close(&depot);
+    return ok;
+}
+
+static bool run_claims(bool is_server, unsigned hooks, unsigned rounds, unsigned count) {
+    static struct cost cost;
+    bool ok = true;
+    for (unsigned i = 0; ok && i < rounds; i++) {
+        struct bench_place place = make_place(is_server, "claims");
+        ok = measure_claims(&place, hooks, count, &cost, i);
+        bench_place_clear(&place);
+    }
+    printf("    %s, %u webhook%s %8.0f/s, %.1f us CPU", is_server ? "PostgreSQL" : "SQLite", hooks,
+           hooks > 1 ? "s" : "", bench_median(cost.rate, rounds),
+           bench_median(cost.own_us, rounds));
+    if (is_server)
+        printf(" and %.1f us of its server", bench_median(cost.server_us, rounds));
+    printf(" (at least %s/s)\n        on the disk %.0f bytes while one waits, %.0f in the log "
+           "afterwards\n",
+           is_server ? "15,000" : "40,000", cost.waiting_bytes, cost.log_bytes);
+    return ok;
+}
+
+bool bench_claims(unsigned rounds, unsigned count) {
+    printf("claim and settle, %u deliveries that are made already, each with a line in the log\n",
+           count);
+    bool ok = run_claims(false, 1, rounds, count) &&
+              run_claims(false, BENCH_HOOKS, rounds, count) && run_claims(true, 1, rounds, count) &&
+              run_claims(true, BENCH_HOOKS, rounds, count);
+    puts("");
+    return ok;
+}
+
+/* ---- many that wait ---- */
+
+enum { FEW = 20000, WORKED = 16000 };
+
+struct filling {
+    const struct bench_place *place;
+    unsigned count;
+};
+
+static bool fill(const void *user, double figures[BENCH_FIGURES]) {
+    const struct filling *filling = user;
+    struct bench_depot depot;
+    if (!bench_depot_open(&depot, filling->place, BENCH_HOOKS))
+        return false;
+    double began = bench_now_s();
+    bool ok = bench_depot_put(&depot, filling->count, false);
+    figures[0] = bench_now_s() - began;
+    bench_depot_fan_out(&depot);
+    figures[1] = bench_now_s() - began - figures[0];
+    bench_depot_close(&depot);
+    return ok;
+}
+
+/* What the server does by itself, soon. */
+static void vacuum(const struct bench_place *place) {
+    if (!place->is_server)
+        return;
+    PGconn *db = PQconnectdb(place->where);
+    postgres_run(db, "VACUUM ANALYZE bb_event");
+    postgres_run(db, "VACUUM ANALYZE bb_delivery");
+    PQfinish(db);
+}
+
+enum { OPENED, FIRST, FIRST_CPU, RATE, MEMORY };
+
+static bool work_some(const void *user, double figures[BENCH_FIGURES]) {
+    const struct bench_place *place = user;
+    struct bench_depot depot;
+    double began = bench_now_s();
+    if (!bench_depot_open(&depot, place, BENCH_HOOKS))
+        return false;
+    figures[OPENED] = (bench_now_s() - began) * 1e3;
+    double cpu = bench_cpu_s();
+    began = bench_now_s();
+    bench_depot_work(&depot, 1);
+    figures[FIRST] = (bench_now_s() - began) * 1e3;
+    figures[FIRST_CPU] = (bench_cpu_s() - cpu) * 1e3;
+    began = bench_now_s();
+    bench_depot_work(&depot, WORKED);
+    figures[RATE] = WORKED / (bench_now_s() - began);
+    figures[MEMORY] = bench_most_memory_mib();
+    bench_depot_close(&depot);
+    return true;
+}
+
+static bool compare_rates(const struct bench_place *few, const struct bench_place *many,
+                          unsigned rounds) {
+    double some[BENCH_MAX_ROUNDS], all[BENCH_MAX_ROUNDS], ratios[BENCH_MAX_ROUNDS];
+    double first[BENCH_MAX_ROUNDS], cpu[BENCH_MAX_ROUNDS], figures[BENCH_FIGURES];
+    double opened[BENCH_MAX_ROUNDS];
+    bool ok = true;
+    for (unsigned i = 0; ok && i < rounds; i++) {
+        const struct filling filling = {few, i == 0 ? FEW : WORKED};
+        ok = bench_apart(fill, &filling, NULL);
+        vacuum(few);
+        ok = ok && bench_apart(work_some, few, figures);
+        some[i] = figures[RATE];
+        ok = ok && bench_apart(work_some, many, figures);
+        all[i] = figures[RATE];
+        ratios[i] = all[i] / some[i];
+        first[i] = figures[FIRST];
+        cpu[i] = figures[FIRST_CPU];
+        opened[i] = figures[OPENED];
+    }
+    printf("        opened in %.1f ms, first claim %.1f ms later, of which %.1f ms CPU (less than "
+           "10)\n",
+           bench_median(opened, rounds), bench_median(first, rounds), bench_median(cpu, rounds));
+    printf("        claim and settle %8.0f/s, with %u waiting %8.0f/s: ratio %.2f (at least "
+           "0.9)\n",
+           bench_median(all, rounds), FEW, bench_median(some, rounds),
+           bench_median(ratios, rounds));
+    return ok;
+}
+
+/* ---- the same, sent ---- */
+
+struct sending {
+    const struct bench_place *place;
+    unsigned port;
+};
+
+static void count_delivered(void *user, const bb_notice *notice) {
+    unsigned *delivered = user;
+    *delivered += notice->kind == BB_NOTICE_DELIVERED;
+}
+
+static bool send_some(const void *user, double figures[BENCH_FIGURES]) {
+    enum { SENT = 10000 };
+    const struct sending *sending = user;
+    unsigned delivered = 0;
+    struct bench_sender sender;
+    struct bench_fleet fleet = {.type = BB_CUSTOM,
+                                .count = BENCH_HOOKS,
+                                .port = sending->port,
+                                .path = "/hooks",
+                                .by_project = true,
+                                .outbox = bench_place_open(sending->place),
+                                .notify = count_delivered,
+                                .notify_user = &delivered};
+    bool ok = fleet.outbox && bench_sender_open(&sender, &fleet);
+    double began = bench_now_s();
+    while (ok && delivered < SENT && bench_now_s() - began < 60)
+        ok = bb_dispatcher_run(sender.dispatcher, NULL) == BB_OK;
+    figures[RATE] = delivered / (bench_now_s() - began);
+    figures[MEMORY] = bench_most_memory_mib();
+    bench_sender_close(&sender);
+    bb_outbox_free(fleet.outbox);
+    return ok && delivered >= SENT;
+}
+
+static bool send_from(const struct bench_place *many, unsigned port) {
+    const struct sending sending = {many, port};
+    double figures[BENCH_FIGURES];
+    bool ok = bench_apart(send_some, &sending, figures);
+    printf("        sent %8.0f/s by a process of %.1f MiB (at most 64)\n", figures[RATE],
+           figures[MEMORY]);
+    return ok;
+}
+
+static bool run_waiting(bool is_server, unsigned port, unsigned rounds, unsigned count) {
+    struct bench_place few = make_place(is_server, "few");
+    struct bench_place many = bench_place_make(is_server, "many");
+    const struct filling filling = {&many, count};
+    double took[BENCH_FIGURES];
+    bool ok = bench_apart(fill, &filling, took);
+    vacuum(&many);
+    printf("    %s: %u enqueued by a thousand %8.0f/s, made into deliveries %8.0f/s\n",
+           name_of(&many), count, count / took[0], count / took[1]);
+    ok = ok && compare_rates(&few, &many, rounds) && send_from(&many, port);
+    bench_place_clear(&few);
+    bench_place_clear(&many);
+    return ok;
+}
+
+/* The default is small; a million is asked for by BENCH_WAITING=1000000. */
+bool bench_waiting(unsigned port, unsigned rounds) {
+    const char *asked = getenv("BENCH_WAITING");
+    unsigned count = asked ? (unsigned)strtoul(asked, NULL, 10) : 100000;
+    printf("many deliveries that wait for %d webhooks\n", BENCH_HOOKS);
+    bool ok = run_waiting(false, port, rounds, count) && run_waiting(true, port, rounds, count);
+    puts("");
+    return ok;
+}
