@@ -104,6 +104,9 @@ struct bb_postgres_leased {
  * is had. */
 bool bb_postgres_send_settled(struct bb_postgres *s, bool is_locked);
 
+/* What is leased of a queue, and was not claimed, is given back. */
+void bb_postgres_release_waiting(struct bb_postgres *s, struct bb_postgres_queue *q);
+
 /* The leases of what is in memory, in two halves around an exchange: `until_ms` is theirs then. */
 bool bb_postgres_send_renewals(struct bb_postgres *s);
 void bb_postgres_note_renewals(struct bb_postgres *s, int64_t until_ms);
