@@ -104,12 +104,19 @@ static const char *const texts[BB_PG_STATEMENTS] = {
                     ", " TEXTS_3 ", " TEXTS_4 ") AS m(number, json, webhooks, order_keys)"
                     " WHERE e.number = m.number AND e.open IS NULL AND e.webhooks IS NULL AND"
                     " (SELECT pg_try_advisory_xact_lock(" FAN_OUT_LOCK "))",
-    /* One process at a time fans out; the others find nothing. */
-    [BB_PG_NEW_EVENTS] = "SELECT number, (EXISTS (SELECT FROM unnest(order_keys) AS k(order_key)"
-                         " WHERE k.order_key <> 0))::int, CASE WHEN webhooks IS NULL THEN json END"
-                         " FROM bb_event WHERE open IS NULL AND"
-                         " (SELECT pg_try_advisory_xact_lock(" FAN_OUT_LOCK ")) ORDER BY number"
-                         " LIMIT $1 FOR UPDATE",
+    /* One process at a time fans out; the others find nothing. Up to $1 events, of which those that
+     * one transaction can do in its time are told: until their deliveries, or what SQL has written
+     * of them in units of 2,000 bytes, are $2. */
+    [BB_PG_NEW_EVENTS] =
+        "WITH new AS MATERIALIZED (SELECT number, webhooks, order_keys, json FROM bb_event"
+        " WHERE open IS NULL AND (SELECT pg_try_advisory_xact_lock(" FAN_OUT_LOCK "))"
+        " ORDER BY number LIMIT $1 FOR UPDATE)"
+        " SELECT number, (EXISTS (SELECT FROM unnest(order_keys) AS k(order_key)"
+        " WHERE k.order_key <> 0))::int, CASE WHEN webhooks IS NULL THEN json END,"
+        " (SELECT count(*) FROM new) FROM (SELECT *, sum(coalesce(cardinality(webhooks),"
+        " octet_length(json) / 2000)) OVER (ORDER BY number ROWS BETWEEN UNBOUNDED PRECEDING AND"
+        " 1 PRECEDING) AS before FROM new) AS n WHERE before IS NULL OR before < $2"
+        " ORDER BY number",
     /* Nobody can read them, so nobody wants them: letters of webhook 0, with numbers of deliveries.
      */
     [BB_PG_BURY_EVENTS] =

@@ -92,8 +92,7 @@ struct bb_postgres {
 /* What one transaction leases. */
 struct bb_postgres_leased {
     struct bb_leases leases;
-    bool has_looked; /* for new events, and found so many, those that have to be matched too */
-    size_t found;
+    bool has_looked, has_found, has_more; /* new events, those that have to be matched too */
     bool leases_nothing;
     struct bb_postgres_rows surplus; /* suspects that must wait: their numbers, and the lease */
 };
