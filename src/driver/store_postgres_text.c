@@ -180,12 +180,14 @@ static const char *const texts[BB_PG_STATEMENTS] = {
                     " AND lease = 0 ORDER BY enqueued_ms, number LIMIT 1), w.paused_until_ms"
                     " FROM unnest($1::bigint[]) AS q(webhook) JOIN bb_webhook w"
                     " ON w.number = q.webhook",
+    /* The largest count that any process has asked for stays: one that is configured otherwise must
+     * not forget what others still count. */
     [BB_PG_LOCK_TURNS] =
         "WITH free AS MATERIALIZED (SELECT w.number, q.ends_kept FROM bb_webhook w"
         " JOIN unnest($1::bigint[], $2::bigint[]) AS q(number, ends_kept) ON q.number = w.number"
         " ORDER BY w.number FOR UPDATE OF w SKIP LOCKED),"
         " changed AS (UPDATE bb_webhook w SET ends_kept = f.ends_kept FROM free f"
-        " WHERE w.number = f.number AND w.ends_kept <> f.ends_kept) SELECT number FROM free",
+        " WHERE w.number = f.number AND w.ends_kept < f.ends_kept) SELECT number FROM free",
     /* What is leased counts as under way. After the lock, so that it is as of then. */
     [BB_PG_TURNS] =
         "SELECT w.number, w.ended_ms, coalesce(l.leased, 0), " NOW_MS " FROM bb_webhook w"

@@ -4,9 +4,10 @@
  *
  * Whoever waits for another process's lock has to hold none that this one may wait for. So all take
  * them in one order: the right to fan out (or nothing), the right to change orders, deliveries by
- * their numbers, or dead letters by their time, events by their numbers. Only a pass that meets an
- * event which cannot be read takes some once more; the server ends one of two that wait in a
- * circle, which is tried again.
+ * their numbers, or dead letters by their time, events by their numbers, webhooks by their numbers.
+ * What is leased, and whose turn it is, is locked only where nobody else has it. Only a pass that
+ * meets an event which cannot be read takes some once more; the server ends one of two that wait in
+ * a circle, which is tried again.
  */
 #ifndef BB_DRIVER_STORE_POSTGRES_WORK_H
 #define BB_DRIVER_STORE_POSTGRES_WORK_H
