@@ -66,7 +66,8 @@ BB_API int bb_outbox_dead(bb_outbox *outbox, const bb_dead_filter *filter, bb_de
                           void *user, size_t *count, bb_error *error);
 
 /* Makes waiting deliveries of them again, due at once, with a fresh schedule and the same ids; of
- * those without a webhook, events that are matched again. `*count` (may be NULL): how many. */
+ * those without a webhook, events that are matched again. `*count` (may be NULL): how many, also
+ * when it fails halfway. Errors of this and the following ones are those of bb_outbox_dead. */
 BB_API int bb_outbox_replay(bb_outbox *outbox, const bb_dead_filter *filter, size_t *count,
                             bb_error *error);
 
@@ -79,8 +80,7 @@ BB_API int bb_outbox_attempts(bb_outbox *outbox, int64_t number, bb_attempt_visi
 BB_API int bb_outbox_purge(bb_outbox *outbox, int64_t before_ms, size_t *count, bb_error *error);
 
 /* Takes back what was enqueued with the key and is not under way; what waited behind it in an order
- * goes ahead. `*count` (may be NULL): how many
- * deliveries. */
+ * goes ahead. `*count` (may be NULL): how many deliveries. */
 BB_API int bb_outbox_cancel(bb_outbox *outbox, const char *key, size_t *count, bb_error *error);
 
 #ifdef __cplusplus

@@ -155,7 +155,7 @@ static struct bb_retry_decision decide(struct bb_courier_flight *flight, const b
     struct bb_retry_decision decision =
         bb_retry_decide(&d->schedule, &flight->standing->lane.rules, history, outcome, now_ms,
                         bb_retry_chance(&flight->courier->chance));
-    if (decision.again && flight->standing->lane.is_removed)
+    if (decision.again && flight->standing->lane.is_removed && !d->store->vtable->keeps_rows)
         decision = (struct bb_retry_decision){.why_not = "the webhook was removed"};
     return decision;
 }

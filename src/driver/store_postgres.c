@@ -62,7 +62,7 @@ static void free_queue(struct bb_postgres *s, struct bb_postgres_queue *q) {
  */
 static void postgres_close(struct bb_store *store, struct bb_queue *queue) {
     struct bb_postgres *s = lock(store);
-    bb_settled_release(&s->settled, s->memory, queue, s->now_ms);
+    bb_postgres_release_waiting(s, queue->kept);
     bb_postgres_write_settled(s);
     bb_settled_forget(&s->settled, s->memory, &s->config.mem, queue);
     free_queue(s, queue->kept);
@@ -88,7 +88,7 @@ static int postgres_attach(struct bb_store *store, const struct bb_store_host *h
 static void postgres_detach(struct bb_store *store) {
     struct bb_postgres *s = lock(store);
     for (struct bb_postgres_queue *q = s->queues; q; q = q->next)
-        bb_settled_release(&s->settled, s->memory, q->queue, s->now_ms);
+        bb_postgres_release_waiting(s, q);
     s->not_before_ms = 0; /* one more try is worth it: else others wait for the leases' end */
     bb_postgres_write_settled(s);
     bb_settled_forget(&s->settled, s->memory, &s->config.mem, NULL);
@@ -176,7 +176,7 @@ static void postgres_give(struct bb_store *store, struct bb_queue *queue, int64_
     struct bb_postgres *s = lock(store);
     struct bb_postgres_queue *q = queue->kept;
     if (not_before_ms > s->now_ms && not_before_ms - s->now_ms > LONG_MS)
-        bb_settled_release(&s->settled, s->memory, q->queue, s->now_ms);
+        bb_postgres_release_waiting(s, q);
     q->not_before_ms = not_before_ms;
     bb_postgres_time(s, q);
     s->memory->vtable->give(s->memory, queue, not_before_ms);
@@ -249,6 +249,7 @@ static struct bb_delivery *postgres_claim_older(struct bb_store *store, struct b
         s->memory->vtable->claim_older(s->memory, queue, enqueued_before_ms);
     if (!claimed && lease_older(s, queue->kept, enqueued_before_ms))
         claimed = s->memory->vtable->claim_older(s->memory, queue, enqueued_before_ms);
+    note_room(s, queue->kept);
     unlock(s);
     return claimed;
 }

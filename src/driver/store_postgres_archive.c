@@ -308,7 +308,7 @@ static int cancel(struct bb_store *store, const char *key, size_t *count, bb_err
     *count = 0;
     pthread_mutex_lock(&s->lock);
     for (struct bb_postgres_queue *q = s->queues; q; q = q->next)
-        bb_settled_release(&s->settled, s->memory, q->queue, s->now_ms);
+        bb_postgres_release_waiting(s, q);
     bb_postgres_write_settled(s);
     bool ok = take_back(s, key, count);
     pthread_mutex_unlock(&s->lock);

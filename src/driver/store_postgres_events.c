@@ -89,7 +89,7 @@ void bb_postgres_forget_matches(struct bb_postgres *s) {
 
 /* ---- new events ---- */
 
-enum { JSON = 2 }; /* the column, of those that have to be matched only */
+enum { JSON = 2, FOUND }; /* columns; the first is of those that have to be matched only */
 
 /* What one look has found. */
 struct news {
@@ -97,7 +97,6 @@ struct news {
     size_t count;
     bool is_ordered; /* one of them */
     struct bb_postgres_rows bad;
-    int found; /* in all */
 };
 
 /* One that SQL has written, and of which nobody has said who wants it. False: out of memory. */
@@ -120,12 +119,15 @@ static bool read_unmatched(struct bb_postgres *s, struct news *news, const PGres
 }
 
 /* Up to one that must be matched first, so that none is overtaken. */
-static bool read_news(struct bb_postgres *s, struct news *news) {
+static bool read_news(struct bb_postgres *s, struct bb_postgres_leased *leased, struct news *news) {
     const PGresult *found = bb_postgres_db_result(&s->db, BB_PG_NEW_EVENTS);
     bool is_held_up = false, is_bad, ok = true;
-    news->found = bb_postgres_db_rows(found);
+    int rows = bb_postgres_db_rows(found);
+    int64_t count = bb_postgres_db_int(found, 0, FOUND, 0);
+    leased->has_found = rows > 0;
+    leased->has_more = count == BB_LEASES_BATCH || count > rows;
     bb_postgres_forget_unmatched(s);
-    for (int i = 0; ok && i < news->found; i++) {
+    for (int i = 0; ok && i < rows; i++) {
         if (!PQgetisnull(found, i, JSON)) {
             ok = read_unmatched(s, news, found, i, &is_bad);
             is_held_up |= !is_bad;
@@ -140,13 +142,14 @@ static bool read_news(struct bb_postgres *s, struct news *news) {
 
 static bool look_for_news(struct bb_postgres *s, struct bb_postgres_leased *leased,
                           struct news *news) {
+    enum { MOST = 4096 }; /* deliveries: some tens of milliseconds */
     leased->has_looked = s->has_news && !bb_leases_are_enough(s->memory, s->now_ms);
     if (!leased->has_looked)
         return true;
     if (!send_matches(s))
         return false;
-    bb_postgres_db_send(&s->db, BB_PG_NEW_EVENTS, "i", (int64_t)BB_LEASES_BATCH);
-    return bb_postgres_db_exchange(&s->db) && read_news(s, news);
+    bb_postgres_db_send(&s->db, BB_PG_NEW_EVENTS, "ii", (int64_t)BB_LEASES_BATCH, (int64_t)MOST);
+    return bb_postgres_db_exchange(&s->db) && read_news(s, leased, news);
 }
 
 /* What is due of it can be leased as it is made: nothing waits ahead of it. */
@@ -224,6 +227,5 @@ bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *lease
               bb_postgres_send_flows(s) && bb_postgres_db_exchange(&s->db);
     bb_postgres_rows_free(&news.bad);
     bb_buf_free(&news.numbers);
-    leased->found = (size_t)news.found;
     return ok && note_written(s, leased);
 }

@@ -105,6 +105,11 @@ bool bb_postgres_send_settled(struct bb_postgres *s, bool is_locked) {
            send_log(s);
 }
 
+void bb_postgres_release_waiting(struct bb_postgres *s, struct bb_postgres_queue *q) {
+    bb_settled_release(&s->settled, s->memory, q->queue, s->now_ms);
+    q->is_full = false;
+}
+
 /* ---- leases that go on ---- */
 
 struct renewal {

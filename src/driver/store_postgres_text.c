@@ -113,13 +113,20 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         " AND e.open IS NULL AND e.webhooks IS NULL"
         " AND (SELECT pg_try_advisory_xact_lock(" FAN_OUT_LOCK "))",
 
-    /* One process at a time fans out; the others find nothing. */
+    /* One process at a time fans out; the others find nothing. Up to $1 events, of which those that
+     * one transaction can do in its time are told: until their deliveries, or what SQL has written
+     * of them in units of 2,000 bytes, are $2. */
     [BB_PG_NEW_EVENTS] =
-        "SELECT number,"
+        "WITH new AS MATERIALIZED ("
+        "  SELECT number, webhooks, order_keys, json FROM bb_event"
+        "  WHERE open IS NULL AND (SELECT pg_try_advisory_xact_lock(" FAN_OUT_LOCK "))"
+        "  ORDER BY number LIMIT $1 FOR UPDATE)"
+        " SELECT number,"
         " (EXISTS (SELECT FROM unnest(order_keys) AS k(order_key) WHERE k.order_key <> 0))::int,"
-        " CASE WHEN webhooks IS NULL THEN json END"
-        " FROM bb_event WHERE open IS NULL AND (SELECT pg_try_advisory_xact_lock(" FAN_OUT_LOCK "))"
-        " ORDER BY number LIMIT $1 FOR UPDATE",
+        " CASE WHEN webhooks IS NULL THEN json END, (SELECT count(*) FROM new)"
+        " FROM (SELECT *, sum(coalesce(cardinality(webhooks), octet_length(json) / 2000)) OVER"
+        "  (ORDER BY number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM new)"
+        " AS n WHERE before IS NULL OR before < $2 ORDER BY number",
 
     /* Nobody can read them, so nobody wants them: letters of webhook 0, with numbers of deliveries.
      */
@@ -204,6 +211,8 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         " w.paused_until_ms"
         " FROM unnest($1::bigint[]) AS q(webhook) JOIN bb_webhook w ON w.number = q.webhook",
 
+    /* The largest count that any process has asked for stays: one that is configured otherwise must
+     * not forget what others still count. */
     [BB_PG_LOCK_TURNS] =
         "WITH free AS MATERIALIZED ("
         "  SELECT w.number, q.ends_kept FROM bb_webhook w"
@@ -211,7 +220,7 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         "  ORDER BY w.number FOR UPDATE OF w SKIP LOCKED),"
         " changed AS ("
         "  UPDATE bb_webhook w SET ends_kept = f.ends_kept FROM free f"
-        "  WHERE w.number = f.number AND w.ends_kept <> f.ends_kept)"
+        "  WHERE w.number = f.number AND w.ends_kept < f.ends_kept)"
         " SELECT number FROM free",
 
     /* What is leased counts as under way. After the lock, so that it is as of then. */

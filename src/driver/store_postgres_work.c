@@ -278,16 +278,15 @@ static bool transact(struct bb_postgres *s, const struct task *task) {
     return ok || give_up(s);
 }
 
-/* After it there are no news, unless there was a whole batch of them, of which none has to be
- * matched first. None at all may mean that
- * somebody else has them right now. */
+/* After it there are no news, unless there were more than one look takes, and none has to be
+ * matched first. None at all may mean that somebody else has them right now. */
 static void note_news(struct bb_postgres *s, const struct bb_postgres_leased *leased) {
     int64_t soon_ms = bb_leases_later(s->now_ms, SHORTEST_MS);
     if (!leased->has_looked)
         return;
-    if (leased->found == 0 && s->look_again_ms > soon_ms)
+    if (!leased->has_found && s->look_again_ms > soon_ms)
         s->look_again_ms = soon_ms;
-    s->has_news = leased->found == BB_LEASES_BATCH && s->unmatched_count == 0;
+    s->has_news = leased->has_more && s->unmatched_count == 0;
 }
 
 static bool do_pass(struct bb_postgres *s, const struct task *task,

@@ -4,9 +4,10 @@
  *
  * Whoever waits for another process's lock has to hold none that this one may wait for. So all take
  * them in one order: the right to fan out (or nothing), the right to change orders, deliveries by
- * their numbers, or dead letters by their time, events by their numbers. Only a pass that meets an
- * event which cannot be read takes some once more; the server ends one of two that wait in a
- * circle, which is tried again.
+ * their numbers, or dead letters by their time, events by their numbers, webhooks by their numbers.
+ * What is leased, and whose turn it is, is locked only where nobody else has it. Only a pass that
+ * meets an event which cannot be read takes some once more; the server ends one of two that wait in
+ * a circle, which is tried again.
  */
 #ifndef BB_DRIVER_STORE_POSTGRES_WORK_H
 #define BB_DRIVER_STORE_POSTGRES_WORK_H
@@ -92,8 +93,7 @@ struct bb_postgres {
 /* What one transaction leases. */
 struct bb_postgres_leased {
     struct bb_leases leases;
-    bool has_looked; /* for new events, and found so many, those that have to be matched too */
-    size_t found;
+    bool has_looked, has_found, has_more; /* new events, those that have to be matched too */
     bool leases_nothing;
     struct bb_postgres_rows surplus; /* suspects that must wait: their numbers, and the lease */
 };
@@ -103,6 +103,9 @@ struct bb_postgres_leased {
 /* Adds to the next exchange what writes what was settled. `is_locked`: the right to change orders
  * is had. */
 bool bb_postgres_send_settled(struct bb_postgres *s, bool is_locked);
+
+/* What is leased of a queue, and was not claimed, is given back. */
+void bb_postgres_release_waiting(struct bb_postgres *s, struct bb_postgres_queue *q);
 
 /* The leases of what is in memory, in two halves around an exchange: `until_ms` is theirs then. */
 bool bb_postgres_send_renewals(struct bb_postgres *s);

@@ -242,6 +242,7 @@ static struct bb_delivery *sqlite_claim_older(struct bb_store *store, struct bb_
         s->memory->vtable->claim_older(s->memory, queue, enqueued_before_ms);
     if (!claimed && lease_older(s, queue->kept, enqueued_before_ms))
         claimed = s->memory->vtable->claim_older(s->memory, queue, enqueued_before_ms);
+    note_room(s, queue->kept);
     unlock(s);
     return claimed;
 }

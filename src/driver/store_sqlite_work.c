@@ -54,6 +54,19 @@ static bool has_place(struct bb_sqlite *s, int64_t number) {
     return true;
 }
 
+/* One that was removed, and not closed yet, may have had the number: what waits is the new one's.
+ */
+static void take_number(struct bb_sqlite *s, struct bb_sqlite_queue *q, int64_t number) {
+    struct bb_sqlite_queue *before = s->by_number[number];
+    if (before) {
+        before->due_ms = INT64_MAX;
+        before->is_stale = false;
+        bb_sqlite_time(s, before);
+    }
+    q->number = number;
+    s->by_number[number] = q;
+}
+
 /* Of webhooks that were opened since the last pass: an opening must not wait for the database. */
 static bool number_queues(struct bb_sqlite *s) {
     for (struct bb_sqlite_queue *q = s->queues; s->has_unnumbered && q; q = q->next) {
@@ -62,16 +75,20 @@ static bool number_queues(struct bb_sqlite *s) {
         int64_t number = bb_sqlite_number_of(s, q->id);
         if (number < 0 || !has_place(s, number))
             return false;
-        q->number = number;
-        s->by_number[number] = q;
+        take_number(s, q, number);
     }
     s->has_unnumbered = false;
     return true;
 }
 
+/* The one to which the rows of its number belong. */
+static bool is_current(const struct bb_sqlite *s, const struct bb_sqlite_queue *q) {
+    return q->number >= 0 && s->by_number[q->number] == q;
+}
+
 static bool refresh_stale(struct bb_sqlite *s) {
     for (struct bb_sqlite_queue *q = s->queues; q; q = q->next)
-        if (q->is_stale && !refresh(s, q))
+        if (q->is_stale && is_current(s, q) && !refresh(s, q))
             return false;
     return true;
 }
@@ -132,7 +149,9 @@ static void call_suspects(struct bb_sqlite *s) {
 static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
     struct bb_sqlite_queue *q = delivery->queue->kept;
     const struct bb_claim *claim = &delivery->claim;
-    q->is_stale = q->is_stale || claim->how != BB_SETTLED || claim->order_key;
+    struct bb_sqlite_queue *present = s->by_number[q->number];
+    if (present && (claim->how != BB_SETTLED || claim->order_key))
+        present->is_stale = true;
     if (bb_leases_is_suspect(delivery->history.claims))
         call_suspects(s);
     if (!bb_sqlite_log(s, claim, q->number))

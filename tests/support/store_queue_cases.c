@@ -92,6 +92,44 @@ static void given_back_for_ever_it_waits_for_ever(void **state) {
     store_settle(store_next(0, 3, "two"));
 }
 
+/* ---- full queues ---- */
+
+enum { MANY = 700 }; /* more than a store has in memory of one */
+
+/* All that is due now. */
+static int settle_due(size_t queue, int64_t now_ms) {
+    struct bb_delivery *delivery;
+    int count = 0;
+    while (store->vtable->take(store, now_ms)) {
+        while ((delivery = store->vtable->claim(store, store_queues[queue], now_ms))) {
+            store_settle(delivery);
+            count++;
+        }
+        store_give(queue, 0);
+    }
+    return count;
+}
+
+static void a_full_queue_that_is_put_off_goes_on(void **state) {
+    enum { CLAIMED = 9, LONG_MS = 60000 };
+    (void)state;
+    char id[16];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "%d", i);
+        store_must_put(0, id, 0, 1, 1);
+    }
+    int64_t now_ms = 1000;
+    for (int i = 0; i < CLAIMED; i++, now_ms += 1000) {
+        store_must_take(0, now_ms);
+        store_settle(store->vtable->claim(store, store_queues[0], now_ms));
+        store_give(0, i < CLAIMED - 1 ? 0 : now_ms + LONG_MS);
+    }
+    int count = CLAIMED;
+    for (int i = 0; i < 20; i++, now_ms += LONG_MS)
+        count += settle_due(0, now_ms);
+    assert_int_equal(count, MANY);
+}
+
 /* ---- wake ---- */
 
 static void waking_forgets_the_time_it_was_given_back_for(void **state) {
@@ -301,6 +339,7 @@ int store_queue_cases_run(void) {
         CASE(a_taken_queue_is_not_taken_again),
         CASE(a_queue_is_not_taken_before_the_time_it_was_given_back_for),
         CASE(given_back_for_ever_it_waits_for_ever),
+        CASE(a_full_queue_that_is_put_off_goes_on),
         CASE(waking_forgets_the_time_it_was_given_back_for),
         CASE(a_woken_queue_is_taken_once_though_nothing_is_due),
         CASE(nothing_that_happens_takes_the_waking_back),

@@ -109,6 +109,34 @@ static void what_a_process_that_has_died_had_leased_counts(void **state) {
     assert_true(server_request_at(b->receiver, 0)->time_ms >= begin_ms + 500 + PERIOD_MS);
 }
 
+/* As while a new configuration is rolled out. */
+static void a_process_with_a_smaller_rate_forgets_nothing_of_a_larger_one(void **state) {
+    background *b = *state;
+    pg_open_all(b);
+    bb_webhook hook = slow_hook(b);
+    script_success(b);
+    background_add(b, &hook);
+    for (int i = 0; i < RATE; i++)
+        background_enqueue(b, NULL);
+    background_flush(b);
+    bb_webhook other = hook;
+    other.rate_count = 1;
+    other.rate_period_ms = 1;
+    background *second = pg_open_second_with(&other);
+    background_enqueue(second, NULL);
+    background_flush(second);
+    pg_close_second(second);
+    pg_close_all(b); /* what it remembers itself */
+    pg_open_all(b);
+    background_add(b, &hook);
+    background_enqueue(b, NULL);
+    background_flush(b);
+    assert_int_equal(server_requests(b->receiver), RATE + 2);
+    assert_true(server_request_at(b->receiver, RATE + 1)->time_ms -
+                    server_request_at(b->receiver, 1)->time_ms >=
+                PERIOD_MS);
+}
+
 /* ------------------------------------------------------------------- pauses -- */
 
 static const server_step rest[] = {{.status = 429, .headers = "Retry-After: 3600\r\n"},
@@ -204,6 +232,7 @@ int main(void) {
         PG_TEST(a_flush_waits_for_the_turns_that_others_have_taken),
         PG_TEST(a_program_that_is_started_again_remembers_what_it_has_sent),
         PG_TEST(what_a_process_that_has_died_had_leased_counts),
+        PG_TEST(a_process_with_a_smaller_rate_forgets_nothing_of_a_larger_one),
         PG_TEST(a_pause_holds_in_every_process),
         PG_TEST(the_end_of_a_pause_holds_in_every_process_too),
         PG_TEST(a_pause_outlives_its_process),

@@ -242,6 +242,48 @@ static void a_webhook_that_comes_back_in_mid_flight_goes_on(void **state) {
     assert_int_equal(background_stats(b, NULL).waiting, 0);
 }
 
+/* An attempt is under way that will fail, and its webhook was removed. */
+static void fail_while_it_is_removed(background *b, bb_order order) {
+    static const server_step steps[] = {{.status = 503, .hold = 1},
+                                        {.status = 200, .body = "{\"code\":0}"}};
+    static const uint32_t delays[] = {1};
+    b->options.retry_delays_ms = delays;
+    b->options.retry_delay_count = 1;
+    outbox_open_all(b);
+    bb_webhook hook = background_hook(b, BB_CUSTOM, "hook", steps, 2);
+    hook.order = order;
+    background_add(b, &hook);
+    background_enqueue(b, "one");
+    while (server_requests(b->receiver) == 0)
+        assert_int_equal(bb_dispatcher_run(b->dispatcher, NULL), BB_OK);
+    assert_int_equal(bb_dispatcher_remove(b->dispatcher, "hook", NULL), BB_OK);
+}
+
+static void what_fails_after_its_webhook_was_removed_waits_for_its_return(void **state) {
+    background *b = *state;
+    fail_while_it_is_removed(b, (bb_order)0);
+    server_release(b->receiver);
+    background_drive_until(b, BB_NOTICE_RETRYING, 1);
+    background_flush(b);
+    assert_int_equal(b->counts[BB_NOTICE_DEAD], 0);
+    outbox_add_hook_at(b, b->receiver);
+    background_drive_until(b, BB_NOTICE_DELIVERED, 1);
+}
+
+/* Nobody else writes, so that nothing but the old one's end tells of it. */
+static void what_fails_after_its_webhook_has_come_back_is_tried_again(void **state) {
+    background *b = *state;
+    fail_while_it_is_removed(b, BB_ORDER_WEBHOOK);
+    bb_webhook hook = posting_hook(BB_CUSTOM, "hook", server_url(b->receiver, "/hook"));
+    hook.order = BB_ORDER_WEBHOOK;
+    background_add(b, &hook);
+    background_enqueue(b, "two");
+    background_stats(b, NULL); /* who counts makes it a delivery */
+    server_release(b->receiver);
+    background_drive_until(b, BB_NOTICE_DELIVERED, 2);
+    assert_string_equal(background_told(b, BB_NOTICE_DELIVERED, 0)->event_id, "one");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         OUTBOX_TEST(a_commit_sends_and_a_rollback_does_not),
@@ -256,6 +298,8 @@ int main(void) {
         OUTBOX_TEST(a_retry_goes_on_where_it_was),
         OUTBOX_TEST(what_waits_for_a_removed_webhook_waits_for_its_return),
         OUTBOX_TEST(a_webhook_that_comes_back_in_mid_flight_goes_on),
+        OUTBOX_TEST(what_fails_after_its_webhook_was_removed_waits_for_its_return),
+        OUTBOX_TEST(what_fails_after_its_webhook_has_come_back_is_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

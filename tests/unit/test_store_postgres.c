@@ -106,11 +106,36 @@ static void memory_that_runs_out_leaves_nothing_behind(void **state) {
     store = NULL;
 }
 
+/* ---- much at once ---- */
+
+/* However many webhooks want them: what cannot be done in the time of one transaction is not done
+ * at all, again and again. */
+static void events_for_many_webhooks_become_deliveries_in_steps(void **state) {
+    enum { EVENTS = 20, WEBHOOKS = 1000, MOST = 5 * WEBHOOKS };
+    (void)state;
+    store = open_postgres(0, 0);
+    PGconn *db = postgres_connect();
+    postgres_run(db, "INSERT INTO bb_event(json, webhooks, order_keys) SELECT"
+                     " '{\"activity_type\":\"bb.issue.create\"}', w.ids, w.keys FROM"
+                     " generate_series(1, 20), (SELECT array_agg('hook ' || i) AS ids,"
+                     " array_agg(0) AS keys FROM generate_series(1, 1000) AS i) AS w");
+    for (int64_t now_ms = 1000, before = 0, after = 0; before < EVENTS * WEBHOOKS;
+         before = after, now_ms += 1000) {
+        assert_null(store->vtable->take(store, now_ms));
+        after = postgres_run(db, "SELECT count(*) FROM bb_delivery");
+        assert_true(after > before && after <= before + 2 * MOST);
+    }
+    assert_int_equal(postgres_run(db, "SELECT count(*) FROM bb_delivery"), EVENTS * WEBHOOKS);
+    PQfinish(db);
+    close_postgres(store);
+}
+
 int main(void) {
     const store_factory factory = {open_postgres, close_postgres, true};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(memory_that_runs_out_leaves_nothing_behind, alloc_teardown),
+        cmocka_unit_test(events_for_many_webhooks_become_deliveries_in_steps),
     };
     return store_contract_run(&factory) +
-           cmocka_run_group_tests_name("memory that runs out", tests, NULL, NULL);
+           cmocka_run_group_tests_name("the store in PostgreSQL", tests, NULL, NULL);
 }
