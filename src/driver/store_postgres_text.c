@@ -149,7 +149,7 @@ static const char *const texts[BB_PG_STATEMENTS] = {
     [BB_PG_ADD_WEBHOOKS_OF] =
         "INSERT INTO bb_webhook(id) SELECT DISTINCT w.id FROM bb_event e"
         " CROSS JOIN LATERAL unnest(e.webhooks) AS w(id)"
-        " WHERE e.number = ANY($1::bigint[])"
+        " WHERE e.number = ANY($1::bigint[]) AND w.id IS NOT NULL"
         " AND NOT EXISTS (SELECT FROM bb_webhook h WHERE h.id = w.id) ORDER BY w.id"
         " ON CONFLICT DO NOTHING",
 
@@ -158,8 +158,8 @@ static const char *const texts[BB_PG_STATEMENTS] = {
      * rest is told by its webhooks. */
     [BB_PG_FAN_OUT] =
         "WITH wanted AS MATERIALIZED ("
-        "  SELECT e.number AS event, e.enqueued_ms, e.due_ms, h.number AS webhook, w.order_key,"
-        "  w.place FROM bb_event e"
+        "  SELECT e.number AS event, e.enqueued_ms, e.due_ms, h.number AS webhook,"
+        "  coalesce(w.order_key, 0) AS order_key, w.place FROM bb_event e"
         "  CROSS JOIN LATERAL unnest(e.webhooks, e.order_keys) WITH ORDINALITY"
         "  AS w(id, order_key, place)"
         "  CROSS JOIN LATERAL (SELECT number FROM bb_webhook WHERE id = w.id LIMIT 1) AS h"
