@@ -33,6 +33,7 @@ struct bench_fleet {
     const char *path; /* "/services/T0/B0" and the number follow */
     bool own_hosts;   /* each has a host of its own */
     bool by_project;  /* webhook i wants project i + 1; else all want everything */
+    unsigned at_once; /* max_in_flight; 0: the usual */
     unsigned hanging; /* the first ones have this path: */
     const char *hanging_path;
     const bb_allocator *allocator; /* NULL: malloc */

@@ -44,6 +44,7 @@ bool bench_sender_open(struct bench_sender *sender, const struct bench_fleet *fl
     background.notify = fleet->notify;
     background.notify_user = fleet->notify_user;
     background.outbox = fleet->outbox;
+    background.max_in_flight = fleet->at_once;
     background.max_waiting = 2000000;
     background.max_waiting_bytes = 4000000000u;
     options.background = &background;
