@@ -31,18 +31,17 @@ static const char tables[] =
     " attempt INTEGER NOT NULL, verdict INTEGER NOT NULL, status INTEGER NOT NULL,"
     " code TEXT NOT NULL, words TEXT NOT NULL);"
     "CREATE INDEX bb_attempt_delivery ON bb_attempt(delivery);"
-    "CREATE INDEX bb_attempt_time ON bb_attempt(at_ms);"
     "CREATE TABLE bb_delivery(number INTEGER PRIMARY KEY AUTOINCREMENT, webhook INTEGER NOT NULL,"
     " event INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL,"
     " order_key INTEGER NOT NULL, is_held INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
     " steps INTEGER NOT NULL DEFAULT 0, unknowns INTEGER NOT NULL DEFAULT 0,"
     " claims INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0,"
     " leased_until_ms INTEGER NOT NULL DEFAULT 0);"
-    "CREATE INDEX bb_delivery_due ON bb_delivery(webhook, due_ms, number)"
+    "CREATE INDEX bb_delivery_due ON bb_delivery(webhook, due_ms)"
     " WHERE lease = 0 AND is_held = 0;"
-    "CREATE INDEX bb_delivery_age ON bb_delivery(webhook, enqueued_ms, number);"
+    "CREATE INDEX bb_delivery_age ON bb_delivery(webhook, enqueued_ms) WHERE lease = 0;"
     "CREATE INDEX bb_delivery_lease ON bb_delivery(leased_until_ms) WHERE lease <> 0;"
-    "CREATE INDEX bb_delivery_order ON bb_delivery(webhook, order_key, number)"
+    "CREATE INDEX bb_delivery_order ON bb_delivery(webhook, order_key)"
     " WHERE order_key <> 0;"
     "INSERT INTO bb_outbox_version VALUES(1, 0);";
 
@@ -117,8 +116,8 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
                              " min(number) FROM bb_delivery WHERE webhook = ?1 AND"
                              " order_key = ?2 AND order_key <> 0)",
     [BB_SQL_COUNT_WAITING] = "SELECT count(*) FROM bb_delivery",
-    [BB_SQL_COUNT_WAITING_OF] = "SELECT count(*) FROM bb_delivery WHERE webhook = ?1 AND lease = 0"
-                                " AND is_held = 0",
+    [BB_SQL_COUNT_WAITING_OF] = "SELECT count(*) FROM bb_delivery INDEXED BY bb_delivery_due"
+                                " WHERE webhook = ?1 AND lease = 0 AND is_held = 0",
     [BB_SQL_OLDEST_OF] = "SELECT enqueued_ms FROM bb_delivery WHERE webhook = ?1 AND"
                          " lease = 0 ORDER BY enqueued_ms LIMIT 1",
     [BB_SQL_DATA_VERSION] = "PRAGMA data_version",
