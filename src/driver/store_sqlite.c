@@ -119,10 +119,15 @@ static void sqlite_free(struct bb_store *store) {
 
 /* ---- take, claim, settle, give ---- */
 
+/* New events can be taken in. */
+static bool wants_news(const struct bb_sqlite *s) {
+    return s->has_news && !bb_sqlite_is_filled(s);
+}
+
 /* Though something in memory can be sent. */
 static bool must_write(const struct bb_sqlite *s, int64_t now_ms) {
     return bb_settled_is_due(&s->settled, now_ms) ||
-           (s->has_news && now_ms - s->pass_ms >= s->config.gather_ms && !bb_sqlite_is_filled(s));
+           (now_ms - s->pass_ms >= s->config.gather_ms && wants_news(s));
 }
 
 static bool needs_pass(const struct bb_sqlite *s, int64_t now_ms) {
@@ -179,7 +184,7 @@ static void note_room(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
 /* Whether a pass might bring something for the queue. */
 static bool may_have_more(const struct bb_sqlite *s, const struct bb_sqlite_queue *q,
                           int64_t now_ms) {
-    return now_ms >= s->not_before_ms && (bb_settled_may_bring(&s->settled) || s->has_news ||
+    return now_ms >= s->not_before_ms && (bb_settled_may_bring(&s->settled) || wants_news(s) ||
                                           (q->is_timed && q->node.key <= now_ms));
 }
 
