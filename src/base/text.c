@@ -61,14 +61,15 @@ static bb_scan unprintable(bb_scan bytes) {
     return (bb_scan)((bytes < 0x20) | (bytes > 0x7E));
 }
 
+/* A block with a line break in it is gone over byte by byte, as is what is shorter than one. */
 static size_t plain_ascii_run(const char *s, size_t n) {
-    size_t i = 0;
-    for (;;) {
-        i += bb_scan_usual(s + i, n - i, unprintable);
-        if (i == n || !is_plain(s[i]))
-            return i;
+    size_t i = bb_scan_usual(s, n, unprintable);
+    while (i < n && is_plain(s[i])) {
         i++;
+        if (i % BB_SCAN_SIZE == 0)
+            i += bb_scan_usual(s + i, n - i, unprintable);
     }
+    return i;
 }
 
 char *bb_text_repair(struct bb_arena *arena, const char *text, size_t max, bool *cut) {

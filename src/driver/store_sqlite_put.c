@@ -1,9 +1,8 @@
 /* Events on their way in: one row each, by the library or by SQL. */
-#include <inttypes.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "driver/store_sqlite_pass.h"
 #include "event/event_json.h"
 
@@ -43,13 +42,15 @@ struct bb_sqlite_putting {
 };
 
 static bool print_webhooks(struct bb_buf *out, const struct bb_put *puts, size_t count) {
+    char room[BB_INTEGER_SIZE];
     for (size_t i = 0; i < count; i++) {
         const struct bb_sqlite_queue *q = puts[i].queue->kept;
-        char head[48];
-        int length = snprintf(head, sizeof head, "%" PRId64 " %zu:", (int64_t)puts[i].order_key,
-                              strlen(q->id));
-        bb_buf_add(out, head, (size_t)length);
-        bb_buf_add(out, q->id, strlen(q->id));
+        size_t length = strlen(q->id);
+        bb_buf_text(out, bb_text_digits((int64_t)puts[i].order_key, room));
+        bb_buf_add(out, " ", 1);
+        bb_buf_text(out, bb_text_digits((int64_t)length, room));
+        bb_buf_add(out, ":", 1);
+        bb_buf_add(out, q->id, length);
         bb_buf_add(out, ",", 1);
     }
     bb_buf_add(out, "", 1);
