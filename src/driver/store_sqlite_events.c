@@ -121,7 +121,8 @@ static bool deliver(struct bb_sqlite *s, struct bb_sqlite_leased *leased, const 
     int64_t held = is_held(s, webhook, order_key, &failed);
     struct bb_parcel *parcel = NULL;
     if (!failed && !held && is_next(s, leased, q, event))
-        parcel = bb_sqlite_parcel(s, leased, event->number, event->json, NULL);
+        parcel =
+            bb_sqlite_parcel(s, event->is_shared ? leased : NULL, event->number, event->json, NULL);
     if (parcel)
         return deliver_leased(s, leased, q, event, order_key, parcel);
     if (q)
