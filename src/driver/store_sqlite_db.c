@@ -12,7 +12,9 @@ enum { VERSION = 1 };
 /* There is one writer at a time, so events are committed in the order of their numbers, and one
  * number says which are fanned out into deliveries: no event is written again before it is deleted.
  * Most have one delivery, which takes the event with it; `bb_shared` counts those of the others.
- * The indexes are partial: they hold what is looked for, and nothing of what only waits. */
+ * The indexes are partial: they hold what is looked for, and nothing of what only waits. Most
+ * deliveries are leased as they are made: those are in the index by lease only, and by order where
+ * they have one. The log is forgotten in the order of its numbers, which needs no index by time. */
 static const char tables[] =
     "CREATE TABLE bb_outbox_version(version INTEGER NOT NULL, fanned_out INTEGER NOT NULL);"
     "CREATE TABLE bb_webhook(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);"
