@@ -75,6 +75,12 @@ size_t bb_leases_room(struct bb_store *memory, struct bb_queue *queue, size_t qu
     return has < share ? share - has : 0;
 }
 
+size_t bb_leases_batch(struct bb_store *memory) {
+    enum { FIRST = 32 };
+    struct bb_store_counts counts = memory->vtable->counts(memory);
+    return counts.waiting + counts.claimed == 0 ? FIRST : BB_LEASES_BATCH;
+}
+
 bool bb_leases_are_enough(struct bb_store *memory, int64_t now_ms) {
     return memory->vtable->counts(memory).waiting >= BB_LEASES_MOST / 2 &&
            memory->vtable->next_ms(memory, now_ms) <= now_ms;

@@ -73,6 +73,10 @@ struct bb_leases {
 /* How many more of one of so many queues may be leased: each has a share. */
 size_t bb_leases_room(struct bb_store *memory, struct bb_queue *queue, size_t queues);
 
+/* How many may be leased in one transaction: whoever has nothing begins with some, so that the
+ * first of a million is sent soon. */
+size_t bb_leases_batch(struct bb_store *memory);
+
 /* Enough is in memory that can be sent at once: new events may wait where they are. */
 bool bb_leases_are_enough(struct bb_store *memory, int64_t now_ms);
 

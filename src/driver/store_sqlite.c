@@ -121,7 +121,7 @@ static void sqlite_free(struct bb_store *store) {
 
 /* New events can be taken in. */
 static bool wants_news(const struct bb_sqlite *s) {
-    return s->has_news && !bb_sqlite_is_filled(s);
+    return s->has_news && !bb_leases_are_enough(s->memory, s->now_ms);
 }
 
 /* Though something in memory can be sent. */

@@ -45,9 +45,6 @@ bool bb_sqlite_settle_all(struct bb_sqlite *s);
 /* A delivery of the event, or a dead letter, is over; the last one takes the event with it. */
 bool bb_sqlite_end_event(struct bb_sqlite *s, const struct bb_claim *claim);
 
-/* Enough is in memory that can be sent at once: new events may wait where they are. */
-bool bb_sqlite_is_filled(const struct bb_sqlite *s);
-
 /* How many more of the queue may be leased. `leased` NULL: outside of a pass. */
 size_t bb_sqlite_room(const struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
                       const struct bb_sqlite_queue *q);

@@ -256,24 +256,23 @@ static bool lease_from(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
 /* A fair share for each queue: what is leased and cannot be sent is of use to nobody. */
 size_t bb_sqlite_room(const struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
                       const struct bb_sqlite_queue *q) {
-    enum { LEAST = 8 };
-    size_t share = BB_SQLITE_MOST_LEASED / (s->queue_count ? s->queue_count : 1);
-    size_t has = s->memory->vtable->waiting(s->memory, q->queue);
+    size_t room = bb_leases_room(s->memory, q->queue, s->queue_count), taken = 0;
     for (size_t i = 0; leased && i < leased->leases.count; i++)
-        has += leased->leases.rows[i].queue == q->queue;
-    share = share < LEAST ? LEAST : share;
-    size_t room = has < share ? share - has : 0;
+        taken += leased->leases.rows[i].queue == q->queue;
+    room = taken < room ? room - taken : 0;
     size_t left = BB_LEASES_BATCH - (leased ? leased->leases.count : 0);
     return room < left ? room : left;
 }
 
 static bool lease_due(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
-    while (s->due.root && s->due.root->key <= s->now_ms && leased->leases.count < BB_LEASES_BATCH) {
+    size_t most = bb_leases_batch(s->memory);
+    while (s->due.root && s->due.root->key <= s->now_ms && leased->leases.count < most) {
         struct bb_sqlite_queue *q = of_node(s->due.root);
-        size_t room = bb_sqlite_room(s, leased, q);
+        size_t room = bb_sqlite_room(s, leased, q), left = most - leased->leases.count;
         q->has_suspects = false;
         if (room > 0 && !lease_from(s, leased, q, BB_SQL_DUE,
-                                    bb_leases_later(s->now_ms, s->host.wall_offset_ms), room))
+                                    bb_leases_later(s->now_ms, s->host.wall_offset_ms),
+                                    room < left ? room : left))
             return false;
         q->is_full = room == 0; /* until some of it is claimed */
         q->due_ms = INT64_MAX;  /* not again in this pass */
@@ -396,15 +395,11 @@ static bool transact(struct bb_sqlite *s,
     return ok || give_up(s);
 }
 
-bool bb_sqlite_is_filled(const struct bb_sqlite *s) {
-    return s->memory->vtable->counts(s->memory).waiting >= BB_SQLITE_MOST_LEASED / 2 &&
-           s->memory->vtable->next_ms(s->memory, s->now_ms) <= s->now_ms;
-}
-
 static bool work(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     return number_queues(s) && bb_sqlite_settle_all(s) && look_around(s) &&
            renew_leases(s, leased->leases.until_ms) &&
-           (!s->has_news || bb_sqlite_is_filled(s) || bb_sqlite_fan_out(s, leased)) &&
+           (!s->has_news || bb_leases_are_enough(s->memory, s->now_ms) ||
+            bb_sqlite_fan_out(s, leased)) &&
            refresh_stale(s) && lease_due(s, leased) && refresh_stale(s);
 }
 

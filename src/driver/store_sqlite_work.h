@@ -12,10 +12,6 @@
 #include "driver/store_sqlite.h"
 #include "driver/store_sqlite_db.h"
 
-enum {
-    BB_SQLITE_MOST_LEASED = 1024, /* about, waiting in memory: of use to nobody else */
-};
-
 /* The rows of one webhook that are not in memory. */
 struct bb_sqlite_queue {
     struct bb_queue *queue; /* of those that are */
