@@ -54,7 +54,7 @@ bool bb_settled_may_bring(const struct bb_settled *settled) {
 }
 
 bool bb_settled_is_alone(const struct bb_settled *settled, struct bb_store *memory) {
-    return memory->vtable->counts(memory).claimed == settled->count;
+    return settled->first && memory->vtable->counts(memory).claimed == settled->count;
 }
 
 int64_t bb_settled_oldest_ms(const struct bb_settled *settled, const struct bb_queue *queue) {

@@ -18,6 +18,10 @@ static inline int64_t bb_leases_later(int64_t time_ms, int64_t by_ms) {
     return by_ms > 0 && time_ms > INT64_MAX - by_ms ? INT64_MAX : time_ms + by_ms;
 }
 
+static inline int64_t bb_leases_least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
 /* ---- claims that have ended */
 
 struct bb_settled {
@@ -46,7 +50,7 @@ bool bb_settled_is_due(const struct bb_settled *settled, int64_t now_ms);
 /* Writing them may give a delivery to claim. */
 bool bb_settled_may_bring(const struct bb_settled *settled);
 
-/* Nothing else is under way that would be settled soon. */
+/* There are some, and nothing else is under way that would be settled soon. */
 bool bb_settled_is_alone(const struct bb_settled *settled, struct bb_store *memory);
 
 /* When the oldest of the queue that will wait again was enqueued; INT64_MAX: there is none. */

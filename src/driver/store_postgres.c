@@ -140,8 +140,7 @@ static bool has_flow_news_alone(const struct bb_postgres *s) {
 static bool needs_pass(const struct bb_postgres *s, int64_t now_ms) {
     if (now_ms < s->not_before_ms)
         return false;
-    return must_write(s, now_ms) ||
-           (s->settled.first && bb_settled_is_alone(&s->settled, s->memory)) || s->has_news ||
+    return must_write(s, now_ms) || bb_settled_is_alone(&s->settled, s->memory) || s->has_news ||
            has_flow_news_alone(s) || now_ms >= s->look_again_ms ||
            (s->due.root && s->due.root->key <= now_ms);
 }
@@ -217,15 +216,11 @@ static struct bb_delivery *postgres_claim(struct bb_store *store, struct bb_queu
     return claimed;
 }
 
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 /* Of those that nobody has, as of the last look, and of those that nobody will have as soon as
  * that is written. */
 static int64_t oldest_kept(const struct bb_postgres *s, const struct bb_postgres_queue *q) {
     int64_t oldest = q->oldest_ms;
-    return least(oldest, bb_settled_oldest_ms(&s->settled, q->queue));
+    return bb_leases_least(oldest, bb_settled_oldest_ms(&s->settled, q->queue));
 }
 
 /* Leases it, if there is any. */
@@ -275,18 +270,19 @@ static void postgres_settle(struct bb_store *store, struct bb_delivery *delivery
 static int64_t pass_ms(const struct bb_postgres *s, int64_t now_ms) {
     int64_t pass_ms = s->look_again_ms;
     if (s->has_news || s->unmatched_count > 0 || has_flow_news_alone(s) || must_write(s, now_ms) ||
-        (s->settled.first && bb_settled_is_alone(&s->settled, s->memory)))
+        bb_settled_is_alone(&s->settled, s->memory))
         pass_ms = now_ms;
     if (s->settled.first)
-        pass_ms = least(pass_ms, s->settled.since_ms + BB_LEASES_WRITE_MS);
+        pass_ms = bb_leases_least(pass_ms, s->settled.since_ms + BB_LEASES_WRITE_MS);
     if (s->due.root)
-        pass_ms = least(pass_ms, s->due.root->key);
+        pass_ms = bb_leases_least(pass_ms, s->due.root->key);
     return pass_ms < s->not_before_ms ? s->not_before_ms : pass_ms;
 }
 
 static int64_t postgres_next_ms(struct bb_store *store, int64_t now_ms) {
     struct bb_postgres *s = lock(store);
-    int64_t next_ms = least(pass_ms(s, now_ms), s->memory->vtable->next_ms(s->memory, now_ms));
+    int64_t next_ms =
+        bb_leases_least(pass_ms(s, now_ms), s->memory->vtable->next_ms(s->memory, now_ms));
     unlock(s);
     return next_ms;
 }
@@ -315,8 +311,8 @@ static void postgres_look_again(struct bb_store *store) {
 
 static int64_t postgres_oldest_ms(struct bb_store *store, struct bb_queue *queue) {
     struct bb_postgres *s = lock_without_news(store);
-    int64_t oldest =
-        least(s->memory->vtable->oldest_ms(s->memory, queue), oldest_kept(s, queue->kept));
+    int64_t oldest = bb_leases_least(s->memory->vtable->oldest_ms(s->memory, queue),
+                                     oldest_kept(s, queue->kept));
     unlock(s);
     return oldest;
 }

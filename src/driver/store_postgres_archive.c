@@ -93,19 +93,8 @@ static int unlock(struct bb_postgres *s, bool ok, bb_error *error) {
     return code;
 }
 
-static bool begin(struct bb_postgres_db *db) {
-    bb_postgres_db_check(db);
-    if (!bb_postgres_db_connect(db))
-        return false;
-    bb_postgres_db_send(db, BB_PG_BEGIN, "");
-    bb_postgres_db_send(db, BB_PG_SAFE_SETTINGS, "");
-    return true;
-}
-
 static bool end(struct bb_postgres_db *db, bool ok) {
-    if (ok)
-        bb_postgres_db_send(db, BB_PG_COMMIT, "");
-    if (ok && bb_postgres_db_exchange(db))
+    if (ok && bb_postgres_db_commit(db))
         return true;
     bb_postgres_db_roll_back(db);
     return false;
@@ -134,7 +123,7 @@ static struct step first_step(const bb_dead_filter *filter) {
 static bool ask(struct bb_postgres_db *db, const char *sql, const struct step *step,
                 uint64_t most) {
     const bb_dead_filter *filter = step->filter;
-    if (!begin(db))
+    if (!bb_postgres_db_begin_safe(db))
         return false;
     bb_postgres_db_send_sql(db, sql, "iuiiiiii", filter->number, filter->webhook_id,
                             filter->died_from_ms, filter->died_before_ms, (int64_t)filter->verdict,
@@ -221,7 +210,7 @@ static int replay(struct bb_store *store, const bb_dead_filter *filter, size_t *
 
 static bool show_attempts(struct bb_postgres_db *db, int64_t number, bb_attempt_visitor visit,
                           void *user) {
-    if (!begin(db))
+    if (!bb_postgres_db_begin_safe(db))
         return false;
     bb_postgres_db_send_sql(db, list_attempts, "i", number);
     if (!end(db, true))
@@ -252,7 +241,7 @@ static int attempts(struct bb_store *store, int64_t number, bb_attempt_visitor v
 /* One small transaction; `*count` is 0 when nothing is left. */
 static bool purge_step(struct bb_postgres_db *db, int64_t before_ms, size_t *count) {
     *count = 0;
-    if (!begin(db))
+    if (!bb_postgres_db_begin_safe(db))
         return false;
     bb_postgres_db_send_sql(db, forget_old, "ii", before_ms, (int64_t)STEP);
     if (!end(db, true))
@@ -286,7 +275,7 @@ static bool send_next_of_order(struct bb_postgres *s, const PGresult *back) {
 /* First events of which no deliveries are made: one that is fanned out right now has some then. */
 static bool take_back(struct bb_postgres *s, const char *key, size_t *count) {
     struct bb_postgres_db *db = &s->archive_db;
-    if (!begin(db))
+    if (!bb_postgres_db_begin_safe(db))
         return false;
     bb_postgres_db_send(db, BB_PG_LOCK_ORDER, "");
     bb_postgres_db_send_sql(db, forget_new, "u", key);

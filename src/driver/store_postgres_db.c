@@ -357,6 +357,26 @@ void bb_postgres_db_check(struct bb_postgres_db *db) {
     bb_postgres_db_disconnect(db);
 }
 
+/* ---- transactions ---- */
+
+void bb_postgres_db_begin(struct bb_postgres_db *db, enum bb_pg how, enum bb_pg settings) {
+    bb_postgres_db_send(db, how, "");
+    bb_postgres_db_send(db, settings, "");
+}
+
+bool bb_postgres_db_commit(struct bb_postgres_db *db) {
+    bb_postgres_db_send(db, BB_PG_COMMIT, "");
+    return bb_postgres_db_exchange(db);
+}
+
+bool bb_postgres_db_begin_safe(struct bb_postgres_db *db) {
+    bb_postgres_db_check(db);
+    if (!bb_postgres_db_connect(db))
+        return false;
+    bb_postgres_db_begin(db, BB_PG_BEGIN, BB_PG_SAFE_SETTINGS);
+    return true;
+}
+
 /* ---- the host's connection ---- */
 
 int bb_postgres_db_put_on(PGconn *handle, const char *json, const char *webhooks, const char *keys,

@@ -107,6 +107,14 @@ void bb_postgres_db_send_arrays(struct bb_postgres_db *db, enum bb_pg which, con
  * none of those after it was done; `trouble` says why. */
 bool bb_postgres_db_exchange(struct bb_postgres_db *db);
 
+/* A transaction with its settings, added to the next exchange: without them a statement might hang
+ * on the server for longer than its answer is waited for. Its end is an exchange. */
+void bb_postgres_db_begin(struct bb_postgres_db *db, enum bb_pg how, enum bb_pg settings);
+bool bb_postgres_db_commit(struct bb_postgres_db *db);
+
+/* Begins one that must not be lost, on a connection that may have been lost meanwhile. */
+bool bb_postgres_db_begin_safe(struct bb_postgres_db *db);
+
 /* The answer to a statement of the last exchange; NULL: it was not in it. */
 const PGresult *bb_postgres_db_result(const struct bb_postgres_db *db, enum bb_pg which);
 int bb_postgres_db_rows(const PGresult *result);        /* of NULL: 0 */

@@ -111,10 +111,6 @@ static struct bb_postgres_queue *of_node(struct bb_heap_node *node) {
     return (struct bb_postgres_queue *)((char *)node - offsetof(struct bb_postgres_queue, node));
 }
 
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 /* ---- leasing ---- */
 
 /* Of the queues that are due, until there are enough to share a batch; fewer than LEAST of one are
@@ -137,7 +133,7 @@ static size_t choose_due(struct bb_postgres *s, struct bb_postgres_share shares[
             shares[count++] = (struct bb_postgres_share){.queue = q, .most = (int64_t)room};
     }
     for (size_t i = 0; i < count; i++)
-        shares[i].most = least(shares[i].most, (int64_t)(left / count));
+        shares[i].most = bb_leases_least(shares[i].most, (int64_t)(left / count));
     return count;
 }
 

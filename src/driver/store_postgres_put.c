@@ -67,23 +67,9 @@ static bool print_events(struct put *put, const struct bb_put_event *events, siz
 }
 
 /* One round trip, on a connection of its own: nobody waits for a pass, and no pass for this. */
-static bool begin(struct bb_postgres_db *db) {
-    bb_postgres_db_check(db);
-    if (!bb_postgres_db_connect(db))
-        return false;
-    bb_postgres_db_send(db, BB_PG_BEGIN, "");
-    bb_postgres_db_send(db, BB_PG_SAFE_SETTINGS, "");
-    return true;
-}
-
-static bool commit(struct bb_postgres_db *db) {
-    bb_postgres_db_send(db, BB_PG_COMMIT, "");
-    return bb_postgres_db_exchange(db);
-}
-
 static bool insert_one(struct bb_postgres_db *db, const struct put *put,
                        struct bb_put_event *event) {
-    if (!begin(db))
+    if (!bb_postgres_db_begin_safe(db))
         return false;
     enum bb_pg which = event->key ? BB_PG_PUT : BB_PG_PUT_KEYLESS;
     const char *json = bb_buf_data(&put->json), *webhooks = bb_buf_data(&put->webhooks);
@@ -94,7 +80,7 @@ static bool insert_one(struct bb_postgres_db *db, const struct put *put,
     else
         bb_postgres_db_send(db, which, "uutii", json, webhooks, order_keys, put->enqueued_ms,
                             put->due_ms);
-    if (!commit(db))
+    if (!bb_postgres_db_commit(db))
         return false;
     event->is_left_out = bb_postgres_db_changes(bb_postgres_db_result(db, which)) == 0;
     return true;
@@ -115,12 +101,12 @@ static void note_left_out(const struct bb_postgres_db *db, struct bb_put_event *
 
 static bool insert_many(struct bb_postgres_db *db, const struct put *put,
                         struct bb_put_event *events, size_t count) {
-    if (!begin(db))
+    if (!bb_postgres_db_begin_safe(db))
         return false;
     bb_postgres_db_send(db, BB_PG_PUT_MANY, "uuuuii", bb_buf_data(&put->columns[0]),
                         bb_buf_data(&put->columns[1]), bb_buf_data(&put->columns[2]),
                         bb_buf_data(&put->columns[3]), put->enqueued_ms, put->due_ms);
-    if (!commit(db))
+    if (!bb_postgres_db_commit(db))
         return false;
     note_left_out(db, events, count);
     return true;

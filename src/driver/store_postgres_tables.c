@@ -82,8 +82,7 @@ static int check_server(struct bb_postgres_db *db, bb_error *error) {
 /* Of the tables that are there; 0: none are, negative: it could not be read. One process at a time
  * gets beyond this. */
 static int64_t version_of(struct bb_postgres_db *db) {
-    bb_postgres_db_send(db, BB_PG_BEGIN, "");
-    bb_postgres_db_send(db, BB_PG_SAFE_SETTINGS, "");
+    bb_postgres_db_begin(db, BB_PG_BEGIN, BB_PG_SAFE_SETTINGS);
     bb_postgres_db_send_sql(db, "SELECT pg_advisory_xact_lock(" INSTALL_LOCK ")", "");
     if (!bb_postgres_db_exchange(db))
         return -1;
@@ -115,9 +114,7 @@ int bb_postgres_db_install(struct bb_postgres_db *db, bb_error *error) {
         code = fail(db, "its tables cannot be looked at", error);
     else if (version == 0 && !make_tables(db))
         code = fail(db, "its tables cannot be made", error);
-    if (code == BB_OK)
-        bb_postgres_db_send(db, BB_PG_COMMIT, "");
-    if (code == BB_OK && !bb_postgres_db_exchange(db))
+    if (code == BB_OK && !bb_postgres_db_commit(db))
         code = fail(db, "its tables cannot be made", error);
     if (code)
         bb_postgres_db_roll_back(db);

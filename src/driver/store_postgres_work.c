@@ -70,18 +70,6 @@ static void note_numbers(struct bb_postgres *s) {
     }
 }
 
-/* A transaction has the outbox's settings: without them a statement might hang on the server for
- * longer than its answer is waited for. */
-static void begin(struct bb_postgres *s, enum bb_pg how) {
-    bb_postgres_db_send(&s->db, how, "");
-    bb_postgres_db_send(&s->db, BB_PG_SETTINGS, "");
-}
-
-static bool commit(struct bb_postgres *s) {
-    bb_postgres_db_send(&s->db, BB_PG_COMMIT, "");
-    return bb_postgres_db_exchange(&s->db);
-}
-
 /* In a transaction of its own, so that nobody who adds one waits for more than that. */
 static bool number_queues(struct bb_postgres *s) {
     struct bb_buf ids;
@@ -94,10 +82,10 @@ static bool number_queues(struct bb_postgres *s) {
     const char *array = bb_postgres_array(&ids);
     bool ok = array != NULL;
     if (ok) {
-        begin(s, BB_PG_BEGIN);
+        bb_postgres_db_begin(&s->db, BB_PG_BEGIN, BB_PG_SETTINGS);
         bb_postgres_db_send(&s->db, BB_PG_ADD_WEBHOOKS, "u", array);
         bb_postgres_db_send(&s->db, BB_PG_FIND_WEBHOOKS, "u", array);
-        ok = commit(s);
+        ok = bb_postgres_db_commit(&s->db);
     }
     bb_buf_free(&ids);
     if (ok)
@@ -189,9 +177,9 @@ static void look_later(struct bb_postgres *s, bool is_changed) {
 static bool look_around(struct bb_postgres *s) {
     if (s->now_ms < s->look_again_ms)
         return true;
-    begin(s, BB_PG_BEGIN_READING);
+    bb_postgres_db_begin(&s->db, BB_PG_BEGIN_READING, BB_PG_SETTINGS);
     bb_postgres_db_send(&s->db, BB_PG_LOOK, "");
-    if (!send_times(s, true) || !commit(s))
+    if (!send_times(s, true) || !bb_postgres_db_commit(&s->db))
         return false;
     const PGresult *look = bb_postgres_db_result(&s->db, BB_PG_LOOK);
     s->has_news |= bb_postgres_db_int(look, 0, 0, 0) != 0;
@@ -237,7 +225,7 @@ static bool is_ready(struct bb_postgres *s) {
 
 static bool refresh_and_commit(struct bb_postgres *s, struct bb_postgres_leased *leased) {
     if (!(bb_postgres_rows_send(&leased->surplus, &s->db, BB_PG_RELEASE) && send_times(s, false) &&
-          commit(s)))
+          bb_postgres_db_commit(&s->db)))
         return false;
     note_times(s);
     return true;
@@ -265,7 +253,7 @@ static bool transact(struct bb_postgres *s, const struct task *task) {
                    .lease = new_lease()},
         .leases_nothing = task->leases_nothing};
     bb_postgres_rows_begin(&leased.surplus, &s->config.mem, "ii");
-    begin(s, BB_PG_BEGIN);
+    bb_postgres_db_begin(&s->db, BB_PG_BEGIN, BB_PG_SETTINGS);
     bool ok = task->work(s, task, &leased);
     if (ok) {
         bb_settled_forget(&s->settled, s->memory, &s->config.mem, NULL);
@@ -309,9 +297,9 @@ static bool has_work(const struct bb_postgres *s) {
 static bool free_expired(struct bb_postgres *s) {
     if (!s->has_expired)
         return true;
-    begin(s, BB_PG_BEGIN);
+    bb_postgres_db_begin(&s->db, BB_PG_BEGIN, BB_PG_SETTINGS);
     bb_postgres_db_send(&s->db, BB_PG_FREE_EXPIRED, "");
-    if (!commit(s))
+    if (!bb_postgres_db_commit(&s->db))
         return false;
     s->has_expired = false;
     bb_postgres_make_stale(s);
@@ -355,7 +343,8 @@ bool bb_postgres_lease_older(struct bb_postgres *s, struct bb_postgres_queue *q,
 static bool do_settle(struct bb_postgres *s, const struct task *task,
                       struct bb_postgres_leased *leased) {
     (void)task, (void)leased;
-    return bb_postgres_send_settled(s, false) && bb_postgres_send_flows(s) && commit(s);
+    return bb_postgres_send_settled(s, false) && bb_postgres_send_flows(s) &&
+           bb_postgres_db_commit(&s->db);
 }
 
 bool bb_postgres_write_settled(struct bb_postgres *s) {
@@ -373,9 +362,9 @@ uint64_t bb_postgres_count(struct bb_postgres *s, int64_t number) {
     enum bb_pg which = number ? BB_PG_COUNT_WAITING_OF : BB_PG_COUNT_WAITING;
     if (!s->db.handle)
         return 0;
-    begin(s, BB_PG_BEGIN_READING);
+    bb_postgres_db_begin(&s->db, BB_PG_BEGIN_READING, BB_PG_SETTINGS);
     bb_postgres_db_send(&s->db, which, number ? "i" : "", number);
-    if (!commit(s)) {
+    if (!bb_postgres_db_commit(&s->db)) {
         bb_postgres_db_roll_back(&s->db);
         return 0;
     }

@@ -133,8 +133,7 @@ static bool must_write(const struct bb_sqlite *s, int64_t now_ms) {
 static bool needs_pass(const struct bb_sqlite *s, int64_t now_ms) {
     if (now_ms < s->not_before_ms)
         return false;
-    return must_write(s, now_ms) ||
-           (s->settled.first && bb_settled_is_alone(&s->settled, s->memory)) || s->has_news ||
+    return must_write(s, now_ms) || bb_settled_is_alone(&s->settled, s->memory) || s->has_news ||
            now_ms >= s->look_again_ms || (s->due.root && s->due.root->key <= now_ms);
 }
 
@@ -208,17 +207,13 @@ static int64_t number_from(sqlite3_stmt *row, int64_t otherwise) {
     return number;
 }
 
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 /* Of those that nobody has, and of those that nobody will have as soon as that is written. */
 static int64_t oldest_kept(struct bb_sqlite *s, const struct bb_sqlite_queue *q) {
     sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_OLDEST_OF, "i", q->number);
     int64_t oldest = number_from(row, INT64_MAX);
     if (oldest != INT64_MAX)
         oldest -= s->host.wall_offset_ms;
-    return least(oldest, bb_settled_oldest_ms(&s->settled, q->queue));
+    return bb_leases_least(oldest, bb_settled_oldest_ms(&s->settled, q->queue));
 }
 
 /* Leases it, if there is any. */
@@ -260,18 +255,19 @@ static void sqlite_settle(struct bb_store *store, struct bb_delivery *delivery,
 static int64_t pass_ms(const struct bb_sqlite *s, int64_t now_ms) {
     int64_t pass_ms = s->look_again_ms;
     if (s->has_news || s->has_unmatched || must_write(s, now_ms) ||
-        (s->settled.first && bb_settled_is_alone(&s->settled, s->memory)))
+        bb_settled_is_alone(&s->settled, s->memory))
         pass_ms = now_ms;
     if (s->settled.first)
-        pass_ms = least(pass_ms, s->settled.since_ms + BB_LEASES_WRITE_MS);
+        pass_ms = bb_leases_least(pass_ms, s->settled.since_ms + BB_LEASES_WRITE_MS);
     if (s->due.root)
-        pass_ms = least(pass_ms, s->due.root->key);
+        pass_ms = bb_leases_least(pass_ms, s->due.root->key);
     return pass_ms < s->not_before_ms ? s->not_before_ms : pass_ms;
 }
 
 static int64_t sqlite_next_ms(struct bb_store *store, int64_t now_ms) {
     struct bb_sqlite *s = lock(store);
-    int64_t next_ms = least(pass_ms(s, now_ms), s->memory->vtable->next_ms(s->memory, now_ms));
+    int64_t next_ms =
+        bb_leases_least(pass_ms(s, now_ms), s->memory->vtable->next_ms(s->memory, now_ms));
     unlock(s);
     return next_ms;
 }
@@ -299,8 +295,8 @@ static void sqlite_look_again(struct bb_store *store) {
 
 static int64_t sqlite_oldest_ms(struct bb_store *store, struct bb_queue *queue) {
     struct bb_sqlite *s = lock_without_news(store);
-    int64_t oldest =
-        least(s->memory->vtable->oldest_ms(s->memory, queue), oldest_kept(s, queue->kept));
+    int64_t oldest = bb_leases_least(s->memory->vtable->oldest_ms(s->memory, queue),
+                                     oldest_kept(s, queue->kept));
     unlock(s);
     return oldest;
 }

@@ -27,6 +27,19 @@ static void script_success(background *b) {
     server_on(b->receiver, "/hook", &yes, 1);
 }
 
+static bb_webhook open_with_slow_hook(background *b) {
+    pg_open_all(b);
+    bb_webhook hook = slow_hook(b);
+    script_success(b);
+    background_add(b, &hook);
+    return hook;
+}
+
+static void enqueue_its_rate(background *b) {
+    for (int i = 0; i < RATE; i++)
+        background_enqueue(b, NULL);
+}
+
 /* No window of the period holds more than the limit; they come as the receiver has noted them. */
 static void check_rate(background *b, size_t count) {
     assert_true(server_wait_requests(b->receiver, count, BACKGROUND_PATIENCE_MS));
@@ -39,10 +52,7 @@ static void check_rate(background *b, size_t count) {
 static void a_rate_is_that_of_all_processes_together(void **state) {
     enum { EVENTS = 14 };
     background *b = *state;
-    pg_open_all(b);
-    bb_webhook hook = slow_hook(b);
-    script_success(b);
-    background_add(b, &hook);
+    bb_webhook hook = open_with_slow_hook(b);
     background *second = pg_open_second_with(&hook);
     assert_int_equal(bb_dispatcher_start(b->dispatcher, NULL), BB_OK);
     assert_int_equal(bb_dispatcher_start(second->dispatcher, NULL), BB_OK);
@@ -55,12 +65,8 @@ static void a_rate_is_that_of_all_processes_together(void **state) {
 
 static void a_flush_waits_for_the_turns_that_others_have_taken(void **state) {
     background *b = *state;
-    pg_open_all(b);
-    bb_webhook hook = slow_hook(b);
-    script_success(b);
-    background_add(b, &hook);
-    for (int i = 0; i < RATE; i++)
-        background_enqueue(b, NULL);
+    bb_webhook hook = open_with_slow_hook(b);
+    enqueue_its_rate(b);
     background_flush(b);
     background *second = pg_open_second_with(&hook);
     background_enqueue(second, NULL);
@@ -72,12 +78,8 @@ static void a_flush_waits_for_the_turns_that_others_have_taken(void **state) {
 
 static void a_program_that_is_started_again_remembers_what_it_has_sent(void **state) {
     background *b = *state;
-    pg_open_all(b);
-    bb_webhook hook = slow_hook(b);
-    script_success(b);
-    background_add(b, &hook);
-    for (int i = 0; i < RATE; i++)
-        background_enqueue(b, NULL);
+    bb_webhook hook = open_with_slow_hook(b);
+    enqueue_its_rate(b);
     background_flush(b);
     pg_close_all(b);
     pg_open_all(b);
@@ -90,12 +92,8 @@ static void a_program_that_is_started_again_remembers_what_it_has_sent(void **st
 /* It may have sent until its leases ran out. */
 static void what_a_process_that_has_died_had_leased_counts(void **state) {
     background *b = *state;
-    pg_open_all(b);
-    bb_webhook hook = slow_hook(b);
-    script_success(b);
-    background_add(b, &hook);
-    for (int i = 0; i < RATE; i++)
-        background_enqueue(b, NULL);
+    open_with_slow_hook(b);
+    enqueue_its_rate(b);
     assert_int_equal(background_stats(b, NULL).waiting,
                      RATE); /* who counts makes them deliveries */
     int64_t begin_ms = server_now_ms();
@@ -112,12 +110,8 @@ static void what_a_process_that_has_died_had_leased_counts(void **state) {
 /* As while a new configuration is rolled out. */
 static void a_process_with_a_smaller_rate_forgets_nothing_of_a_larger_one(void **state) {
     background *b = *state;
-    pg_open_all(b);
-    bb_webhook hook = slow_hook(b);
-    script_success(b);
-    background_add(b, &hook);
-    for (int i = 0; i < RATE; i++)
-        background_enqueue(b, NULL);
+    bb_webhook hook = open_with_slow_hook(b);
+    enqueue_its_rate(b);
     background_flush(b);
     bb_webhook other = hook;
     other.rate_count = 1;
