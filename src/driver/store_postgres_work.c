@@ -70,7 +70,8 @@ static void note_numbers(struct bb_postgres *s) {
     }
 }
 
-/* In a transaction of its own, so that nobody who adds one waits for more than that. */
+/* In a transaction of its own, so that nobody who adds one waits for more than that; and a safe
+ * one: a number that the server forgets when it dies would be remembered here. */
 static bool number_queues(struct bb_postgres *s) {
     struct bb_buf ids;
     if (!s->has_unnumbered)
@@ -82,7 +83,7 @@ static bool number_queues(struct bb_postgres *s) {
     const char *array = bb_postgres_array(&ids);
     bool ok = array != NULL;
     if (ok) {
-        bb_postgres_db_begin(&s->db, BB_PG_BEGIN, BB_PG_SETTINGS);
+        bb_postgres_db_begin(&s->db, BB_PG_BEGIN, BB_PG_SAFE_SETTINGS);
         bb_postgres_db_send(&s->db, BB_PG_ADD_WEBHOOKS, "u", array);
         bb_postgres_db_send(&s->db, BB_PG_FIND_WEBHOOKS, "u", array);
         ok = bb_postgres_db_commit(&s->db);
