@@ -36,12 +36,14 @@ static struct bb_kept_batch *take_spare(struct bb_courier *courier) {
     return kept;
 }
 
-static struct bb_kept_batch *make(struct bb_courier *courier, struct bb_parcel *parcel) {
-    struct bb_kept_batch *kept = take_spare(courier);
+static struct bb_kept_batch *make(struct bb_courier *courier, struct bb_parcel *parcel,
+                                  bb_error *error) {
+    const bb_event *event = bb_parcel_open(parcel, error);
+    struct bb_kept_batch *kept = event ? take_spare(courier) : NULL;
     if (!kept)
         return NULL;
     kept->parcel = bb_parcel_retain(parcel);
-    if (bb_batch_begin(&kept->batch, parcel->event, NULL, 0, NULL) != BB_OK) {
+    if (bb_batch_begin(&kept->batch, event, NULL, 0, NULL) != BB_OK) {
         drop(courier, kept);
         return NULL;
     }
@@ -54,10 +56,11 @@ static void take_out(struct bb_courier *courier, struct bb_kept_batch *kept) {
     courier->idle_batch_count--;
 }
 
-struct bb_kept_batch *bb_batches_use(struct bb_courier *courier, struct bb_parcel *parcel) {
+struct bb_kept_batch *bb_batches_use(struct bb_courier *courier, struct bb_parcel *parcel,
+                                     bb_error *error) {
     struct bb_kept_batch *kept = parcel->batch;
     if (!kept)
-        kept = make(courier, parcel);
+        kept = make(courier, parcel, error);
     else if (kept->uses == 0)
         take_out(courier, kept);
     if (kept)

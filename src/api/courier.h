@@ -112,13 +112,18 @@ void bb_ending_put_off(struct bb_courier_flight *flight, int64_t wait_ms);
 void bb_ending_without_attempt(struct bb_courier *courier, struct bb_delivery *delivery,
                                enum bb_due why);
 
+/* The end of one whose event cannot be read, as `error` says; the flight's, too. */
+void bb_ending_unreadable(struct bb_courier_flight *flight, const bb_error *error);
+
 /* Tells of drops and refusals since the last time. */
 void bb_ending_tell_losses(struct bb_courier *courier);
 
 /* ---- batches.c */
 
-/* Retained by one use more. NULL when out of memory. */
-struct bb_kept_batch *bb_batches_use(struct bb_courier *courier, struct bb_parcel *parcel);
+/* Retained by one use more. NULL: the parcel's event cannot be read (BB_ERR_EVENT), or there is no
+ * memory. */
+struct bb_kept_batch *bb_batches_use(struct bb_courier *courier, struct bb_parcel *parcel,
+                                     bb_error *error);
 void bb_batches_leave(struct bb_courier *courier, struct bb_kept_batch *kept);
 void bb_batches_free(struct bb_courier *courier);
 

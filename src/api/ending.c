@@ -237,49 +237,84 @@ static struct bb_hook *present_hook(struct bb_dispatcher *d, const struct bb_sta
     return hook;
 }
 
-static void print_why(bb_outcome *outcome, const struct bb_hook *hook,
-                      const struct bb_delivery *delivery, enum bb_due why) {
+/* A delivery that ends without an attempt. */
+struct burial {
+    struct bb_delivery *delivery;
+    struct bb_flight *face; /* NULL: it was not begun */
+    const struct bb_hook *hook;
+    bb_outcome outcome;
+};
+
+static void print_outcome(struct burial *burial, bb_verdict verdict, const char *what,
+                          const char *why) {
+    bb_outcome *outcome = &burial->outcome;
     char label[104];
-    bb_webhook_label(&hook->webhook, label);
-    outcome->verdict = BB_DEAD;
+    *outcome = (bb_outcome)BB_OUTCOME_INIT;
+    outcome->verdict = verdict;
+    snprintf(outcome->text, sizeof outcome->text, "webhook \"%s\": %s%s",
+             bb_webhook_label(&burial->hook->webhook, label), what, why);
+    bb_text_safe(outcome->text);
+}
+
+static void print_why(struct burial *burial, enum bb_due why) {
+    char claims[64];
     if (why == BB_DUE_FATAL) {
-        outcome->verdict = BB_UNKNOWN;
-        snprintf(outcome->text, sizeof outcome->text,
-                 "webhook \"%s\": not sent again, %u processes ended while they had it", label,
-                 (unsigned)delivery->history.claims - 1);
+        snprintf(claims, sizeof claims, "%u processes ended while they had it",
+                 (unsigned)burial->delivery->history.claims - 1);
+        print_outcome(burial, BB_UNKNOWN, "not sent again, ", claims);
         return;
     }
-    snprintf(outcome->text, sizeof outcome->text, "webhook \"%s\": not sent, %s", label,
-             why == BB_DUE_EXPIRED ? "it has become too old" : "the webhook was removed");
+    print_outcome(burial, BB_DEAD, "not sent, ",
+                  why == BB_DUE_EXPIRED ? "it has become too old" : "the webhook was removed");
+}
+
+static void enter_dead(struct bb_dispatcher *d, const struct burial *burial, int64_t now_ms) {
+    struct bb_standing *standing = burial->delivery->queue->owner;
+    const struct bb_result result = {.outcome = &burial->outcome, .duration_ms = -1};
+    pthread_mutex_lock(&d->lock);
+    d->store->vtable->settle(d->store, burial->delivery, BB_SETTLED, 0, &result);
+    if (burial->face)
+        bb_scheduler_end(&d->scheduler, burial->face, false, false, now_ms);
+    d->totals.dead++;
+    standing->counters.dead++;
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* What cannot be read has no id to be told. */
+static void bury(struct bb_courier *courier, struct burial *burial) {
+    static const bb_event nothing = {.id = ""};
+    struct bb_dispatcher *d = courier->dispatcher;
+    struct bb_parcel *parcel = bb_parcel_retain(burial->delivery->parcel);
+    const bb_event *event = bb_parcel_open(parcel, NULL);
+    struct telling telling = {.courier = courier, .hook = burial->hook};
+    struct bb_arena arena;
+    bb_arena_init(&arena, &d->settings.mem);
+    telling.attempt = report_of(burial->hook, event ? event : &nothing, &burial->outcome);
+    telling.attempt.delivery_id =
+        bb_identity_of_delivery(&arena, telling.attempt.event_id, burial->hook->webhook.id);
+    telling.attempt.attempt = (int)burial->delivery->history.attempts;
+    telling.attempt.not_made = 1;
+    enter_dead(d, burial, courier->now.ticks_ms);
+    log_outcome(d, &burial->outcome, false);
+    tell_attempt(&telling, BB_NOTICE_DEAD, 0);
+    bb_arena_free(&arena);
+    bb_parcel_release(parcel);
 }
 
 void bb_ending_without_attempt(struct bb_courier *courier, struct bb_delivery *delivery,
                                enum bb_due why) {
-    struct bb_dispatcher *d = courier->dispatcher;
-    struct bb_standing *standing = delivery->queue->owner;
-    struct bb_hook *hook = present_hook(d, standing);
-    struct bb_parcel *parcel = bb_parcel_retain(delivery->parcel);
-    struct telling telling = {.courier = courier, .hook = hook};
-    bb_outcome outcome = BB_OUTCOME_INIT;
-    struct bb_arena arena;
-    bb_arena_init(&arena, &d->settings.mem);
-    print_why(&outcome, hook, delivery, why);
-    telling.attempt = report_of(hook, parcel->event, &outcome);
-    telling.attempt.delivery_id =
-        bb_identity_of_delivery(&arena, parcel->event->id, hook->webhook.id);
-    telling.attempt.attempt = (int)delivery->history.attempts;
-    telling.attempt.not_made = 1;
-    pthread_mutex_lock(&d->lock);
-    const struct bb_result result = {.outcome = &outcome, .duration_ms = -1};
-    d->store->vtable->settle(d->store, delivery, BB_SETTLED, 0, &result);
-    d->totals.dead++;
-    standing->counters.dead++;
-    pthread_mutex_unlock(&d->lock);
-    log_outcome(d, &outcome, false);
-    tell_attempt(&telling, BB_NOTICE_DEAD, 0);
-    bb_arena_free(&arena);
-    bb_parcel_release(parcel);
+    struct bb_hook *hook = present_hook(courier->dispatcher, delivery->queue->owner);
+    struct burial burial = {.delivery = delivery, .hook = hook};
+    print_why(&burial, why);
+    bury(courier, &burial);
     bb_hook_release(hook);
+}
+
+void bb_ending_unreadable(struct bb_courier_flight *flight, const bb_error *error) {
+    struct burial burial = {
+        .delivery = flight->face.delivery, .face = &flight->face, .hook = flight->hook};
+    print_outcome(&burial, BB_DEAD, "not sent, its event cannot be read: ", error->text);
+    bury(flight->courier, &burial);
 }
 
 /* ---- losses */

@@ -268,10 +268,16 @@ static bool needs_id(const struct bb_courier_flight *flight) {
 }
 
 void bb_flight_go(struct bb_courier_flight *flight) {
+    bb_error error = BB_ERROR_INIT;
     struct bb_parcel *parcel = flight->face.delivery->parcel;
     flight->began_ms = flight->courier->now.monotonic_ms;
-    flight->kept = bb_batches_use(flight->courier, parcel);
-    if (needs_id(flight))
+    flight->kept = bb_batches_use(flight->courier, parcel, &error);
+    if (error.code == BB_ERR_EVENT) {
+        bb_ending_unreadable(flight, &error);
+        end(flight);
+        return;
+    }
+    if (flight->kept && needs_id(flight))
         flight->delivery_id = bb_identity_of_delivery(&flight->request.arena, parcel->event->id,
                                                       flight->hook->webhook.id);
     if (flight->kept && !flight->request.arena.failed)

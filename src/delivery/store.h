@@ -46,7 +46,7 @@ struct bb_claim {
 
 /* A row that has been claimed: the caller's until it is settled. */
 struct bb_delivery {
-    struct bb_parcel *parcel; /* lives as long as the row */
+    struct bb_parcel *parcel; /* lives as long as the row; may have to be opened first */
     struct bb_queue *queue;
     struct bb_retry_history history; /* kept when it is settled to be retried or released */
     struct bb_claim claim;           /* the store's own */
@@ -86,7 +86,8 @@ enum { BB_STORE_VERSION = 1 };
 /* What a store needs of the dispatcher that it works for. */
 struct bb_store_host {
     int64_t wall_offset_ms; /* to be added to times, which gives milliseconds since 1970 */
-    /* Told, and tried again later; or an event that cannot be read became a dead letter. */
+    /* Told, and tried again later; or an event by plain SQL that cannot be read became a dead
+     * letter. */
     void (*trouble)(void *user, const char *text);
     void *user;
 };

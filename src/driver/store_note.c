@@ -56,24 +56,6 @@ const char *bb_note_reason(const struct bb_claim *claim) {
 
 /* ---- events that nobody can read ---- */
 
-struct bb_parcel *bb_note_parcel(const bb_allocator *mem, int64_t number, const char *json,
-                                 size_t length, bb_error *error) {
-    char id[40];
-    bb_event_doc *document = NULL;
-    if (bb_event_parse(mem, json, length, &document, error) != BB_OK)
-        return NULL;
-    bb_event event = *bb_event_doc_event(document);
-    if (!event.id || !*event.id) {
-        snprintf(id, sizeof id, "evt_sql_%" PRId64, number);
-        event.id = id;
-    }
-    struct bb_parcel *parcel = bb_parcel_new(mem, &event);
-    bb_event_doc_free(document);
-    if (!parcel)
-        bb_fail_memory(error);
-    return parcel;
-}
-
 void bb_note_unreadable(char reason[BB_NOTE_REASON], const bb_error *error) {
     snprintf(reason, BB_NOTE_REASON, "its event cannot be read: %s", error->text);
 }

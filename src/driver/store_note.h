@@ -26,13 +26,7 @@ bool bb_note_is_attempt(const struct bb_note *note);
 int bb_note_verdict(const struct bb_claim *claim);
 const char *bb_note_reason(const struct bb_claim *claim);
 
-/* ---- events that nobody can read: they are dead letters, too */
-
-/* The event as it is kept in memory, retained for the caller. Where it has no id it gets one of its
- * number in the outbox, the same whoever reads it. NULL: it is no event, or there is no memory
- * (BB_ERR_NO_MEMORY); `error` says so. */
-struct bb_parcel *bb_note_parcel(const bb_allocator *mem, int64_t number, const char *json,
-                                 size_t length, bb_error *error);
+/* ---- events by plain SQL of which nobody can say who wants them: they are dead letters, too */
 
 enum { BB_NOTE_REASON = 560 };
 

@@ -105,13 +105,16 @@ static bool read_unmatched(struct bb_postgres *s, struct news *news, const PGres
     bb_error error = BB_ERROR_INIT;
     char reason[BB_NOTE_REASON];
     int64_t event = bb_postgres_db_int(found, row, 0, 0);
-    struct bb_parcel *parcel = bb_note_parcel(&s->config.mem, event, PQgetvalue(found, row, JSON),
-                                              (size_t)PQgetlength(found, row, JSON), &error);
-    *is_bad = !parcel;
-    if (parcel)
+    struct bb_parcel *parcel = bb_parcel_of_json(
+        &s->config.mem, event, PQgetvalue(found, row, JSON), (size_t)PQgetlength(found, row, JSON));
+    *is_bad = parcel && !bb_parcel_open(parcel, &error) && error.code != BB_ERR_NO_MEMORY;
+    bool is_good = parcel && parcel->event;
+    if (is_good)
         keep_unmatched(s, event, parcel);
-    if (parcel || error.code == BB_ERR_NO_MEMORY)
-        return parcel != NULL;
+    else
+        bb_parcel_release(parcel);
+    if (!*is_bad)
+        return is_good;
     bb_note_unreadable(reason, &error);
     bb_note_tell_unreadable(&s->host, event, reason);
     bb_postgres_rows_add(&news->bad, event, reason);
@@ -210,11 +213,11 @@ static void note_fanned_out(struct bb_postgres *s) {
 }
 
 /* After the exchange. */
-static bool note_written(struct bb_postgres *s, struct bb_postgres_leased *leased) {
+static void note_written(struct bb_postgres *s, struct bb_postgres_leased *leased) {
     note_fanned_out(s);
     bb_postgres_note_renewals(s, leased->leases.until_ms);
     bb_postgres_free_turns(s);
-    return bb_postgres_read_leased(s, leased, BB_PG_FAN_OUT);
+    bb_postgres_read_leased(s, leased, BB_PG_FAN_OUT);
 }
 
 /* Oldest first. */
@@ -227,5 +230,7 @@ bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *lease
               bb_postgres_send_flows(s) && bb_postgres_db_exchange(&s->db);
     bb_postgres_rows_free(&news.bad);
     bb_buf_free(&news.numbers);
-    return ok && note_written(s, leased);
+    if (ok)
+        note_written(s, leased);
+    return ok;
 }

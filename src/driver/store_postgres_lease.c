@@ -5,10 +5,10 @@
 
 enum { CLAIMS = 9, JSON };
 
-/* The JSON came with the event's first row, which may be one that must wait. NULL: it is no event,
- * or there is no memory. */
+/* The JSON came with the event's first row, which may be one that must wait. NULL: out of memory.
+ */
 static struct bb_parcel *parcel_of(struct bb_postgres *s, const struct bb_postgres_leased *leased,
-                                   const PGresult *rows, int row, bb_error *error) {
+                                   const PGresult *rows, int row) {
     int64_t event = bb_postgres_db_int(rows, row, 2, 0);
     for (size_t i = leased->leases.count; i-- > 0;)
         if (leased->leases.rows[i].claim.event == event)
@@ -16,8 +16,8 @@ static struct bb_parcel *parcel_of(struct bb_postgres *s, const struct bb_postgr
     while (row > 0 &&
            (PQgetisnull(rows, row, JSON) || bb_postgres_db_int(rows, row, 2, 0) != event))
         row--;
-    return bb_note_parcel(&s->config.mem, event, PQgetvalue(rows, row, JSON),
-                          (size_t)PQgetlength(rows, row, JSON), error);
+    return bb_parcel_of_json(&s->config.mem, event, PQgetvalue(rows, row, JSON),
+                             (size_t)PQgetlength(rows, row, JSON));
 }
 
 static void read_row(struct bb_postgres *s, struct bb_postgres_leased *leased,
@@ -53,58 +53,23 @@ static bool must_wait(struct bb_postgres *s, struct bb_postgres_leased *leased,
     return must;
 }
 
-/* Leased rows of events that nobody can read, on their way to the dead letters. */
-struct unreadable {
-    struct bb_postgres_rows ended, orders;
-};
-
-static void begin_unreadable(struct bb_postgres *s, struct unreadable *u) {
-    bb_postgres_rows_begin(&u->ended, &s->config.mem, "iiiiu");
-    bb_postgres_rows_begin(&u->orders, &s->config.mem, "ii");
-}
-
-static void add_unreadable(struct bb_postgres *s, struct unreadable *u, const PGresult *rows,
-                           int row, int64_t lease, const bb_error *error) {
-    char reason[BB_NOTE_REASON];
-    int64_t order_key = bb_postgres_db_int(rows, row, 5, 0);
-    bb_note_unreadable(reason, error);
-    bb_note_tell_unreadable(&s->host, bb_postgres_db_int(rows, row, 2, 0), reason);
-    bb_postgres_rows_add(&u->ended, bb_postgres_db_int(rows, row, 0, 0), lease,
-                         bb_postgres_db_int(rows, row, 6, 0), (int64_t)BB_DEAD, reason);
-    if (order_key)
-        bb_postgres_rows_add(&u->orders, bb_postgres_db_int(rows, row, 1, 0), order_key);
-}
-
-static bool send_unreadable(struct bb_postgres *s, struct unreadable *u) {
-    if (u->orders.count > 0)
-        bb_postgres_db_send(&s->db, BB_PG_LOCK_ORDER, "");
-    bool ok = bb_postgres_rows_send(&u->ended, &s->db, BB_PG_END);
-    return bb_postgres_rows_send(&u->orders, &s->db, BB_PG_NEXT_OF_ORDER) && ok;
-}
-
 /* One that finds no memory is tried again when its lease has run out: it must not stand in the way
  * of all others. */
-bool bb_postgres_read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
+void bb_postgres_read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
                              enum bb_pg which) {
     const PGresult *rows = bb_postgres_db_result(&s->db, which);
-    struct unreadable bad;
-    begin_unreadable(s, &bad);
     for (int i = 0; i < bb_postgres_db_rows(rows) && leased->leases.count < BB_LEASES_BATCH; i++) {
-        bb_error error = BB_ERROR_INIT;
         if (PQgetisnull(rows, i, 0))
             continue;
         struct bb_postgres_queue *q = bb_postgres_find_queue(s, bb_postgres_db_int(rows, i, 1, 0));
         if (which == BB_PG_DUE && must_wait(s, leased, q, rows, i))
             continue;
-        struct bb_parcel *parcel = q ? parcel_of(s, leased, rows, i, &error) : NULL;
+        struct bb_parcel *parcel = q ? parcel_of(s, leased, rows, i) : NULL;
         if (parcel)
             read_row(s, leased, q, parcel, rows, i);
-        else if (error.code == BB_ERR_EVENT)
-            add_unreadable(s, &bad, rows, i, leased->leases.lease, &error);
         else
             bb_postgres_tell(s, "out of memory");
     }
-    return send_unreadable(s, &bad);
 }
 
 static struct bb_postgres_queue *of_node(struct bb_heap_node *node) {
@@ -161,7 +126,10 @@ bool bb_postgres_lease_due(struct bb_postgres *s, struct bb_postgres_leased *lea
     struct bb_postgres_share shares[QUEUES];
     size_t most = bb_leases_batch(s->memory), has = leased->leases.count;
     size_t count = has < most ? choose_due(s, shares, most - has) : 0;
-    return bb_postgres_limit_shares(s, shares, count) &&
-           bb_postgres_send_leases(s, shares, count, BB_PG_DUE, s->now_ms, &leased->leases) &&
-           bb_postgres_db_exchange(&s->db) && bb_postgres_read_leased(s, leased, BB_PG_DUE);
+    bool ok = bb_postgres_limit_shares(s, shares, count) &&
+              bb_postgres_send_leases(s, shares, count, BB_PG_DUE, s->now_ms, &leased->leases) &&
+              bb_postgres_db_exchange(&s->db);
+    if (ok)
+        bb_postgres_read_leased(s, leased, BB_PG_DUE);
+    return ok;
 }

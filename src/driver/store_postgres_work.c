@@ -331,7 +331,8 @@ static bool do_older(struct bb_postgres *s, const struct task *task,
         !bb_postgres_send_leases(s, &share, 1, BB_PG_OLDER, task->before_ms, &leased->leases) ||
         !bb_postgres_db_exchange(&s->db))
         return false;
-    return bb_postgres_read_leased(s, leased, BB_PG_OLDER) && refresh_and_commit(s, leased);
+    bb_postgres_read_leased(s, leased, BB_PG_OLDER);
+    return refresh_and_commit(s, leased);
 }
 
 bool bb_postgres_lease_older(struct bb_postgres *s, struct bb_postgres_queue *q,

@@ -149,7 +149,7 @@ struct bb_postgres_share {
 
 /* Takes in what such a statement has leased. What must be written about events that nobody can read
  * is added to the next exchange. False: out of memory. */
-bool bb_postgres_read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
+void bb_postgres_read_leased(struct bb_postgres *s, struct bb_postgres_leased *leased,
                              enum bb_pg which);
 
 /* Adds to the next exchange what leases so much of each of the queues: due by `time_ms`, or

@@ -11,11 +11,11 @@ static struct bb_sqlite_queue *find_queue(const struct bb_sqlite *s, int64_t num
 /* ---- leases ---- */
 
 struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
-                                   int64_t event, const char *json, bb_error *error) {
+                                   int64_t event, const char *json) {
     for (size_t i = leased ? leased->leases.count : 0; i-- > 0;)
         if (leased->leases.rows[i].claim.event == event)
             return bb_parcel_retain(leased->leases.rows[i].parcel);
-    return bb_note_parcel(&s->config.mem, event, json ? json : "", json ? strlen(json) : 0, error);
+    return bb_parcel_of_json(&s->config.mem, event, json, json ? strlen(json) : 0);
 }
 
 void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_delivery *row,
@@ -121,8 +121,7 @@ static bool deliver(struct bb_sqlite *s, struct bb_sqlite_leased *leased, const 
     int64_t held = is_held(s, webhook, order_key, &failed);
     struct bb_parcel *parcel = NULL;
     if (!failed && !held && is_next(s, leased, q, event))
-        parcel =
-            bb_sqlite_parcel(s, event->is_shared ? leased : NULL, event->number, event->json, NULL);
+        parcel = bb_sqlite_parcel(s, event->is_shared ? leased : NULL, event->number, event->json);
     if (parcel)
         return deliver_leased(s, leased, q, event, order_key, parcel);
     if (q)
@@ -169,10 +168,11 @@ static const char *why_unreadable(struct bb_sqlite *s, int64_t number, const cha
                                   bool *failed) {
     bb_error error = BB_ERROR_INIT;
     char reason[BB_NOTE_REASON];
-    struct bb_parcel *parcel = bb_sqlite_parcel(s, NULL, number, json, &error);
+    struct bb_parcel *parcel = bb_sqlite_parcel(s, NULL, number, json);
+    bool is_bad = parcel && !bb_parcel_open(parcel, &error) && error.code != BB_ERR_NO_MEMORY;
+    *failed = !parcel || (!parcel->event && !is_bad);
     bb_parcel_release(parcel);
-    *failed = !parcel && error.code == BB_ERR_NO_MEMORY;
-    if (parcel || *failed)
+    if (!is_bad)
         return NULL;
     bb_note_unreadable(reason, &error);
     return bb_arena_copy(&s->scratch, reason, strlen(reason));

@@ -5,25 +5,16 @@
 #include "driver/store_note.h"
 #include "driver/store_sqlite_work.h"
 
-/* A row of an event that nobody can read. */
-struct bb_sqlite_unreadable {
-    int64_t number; /* 0: none was met */
-    int64_t event, attempts, order_key;
-    char why[BB_NOTE_REASON];
-};
-
 /* What one transaction leases. */
 struct bb_sqlite_leased {
     struct bb_leases leases;
     bool has_looked, has_more; /* for, and new events */
-    struct bb_sqlite_unreadable bad;
 };
 
 /* The event as it is kept in memory, retained for the caller; one for all deliveries of an event
- * that are leased together (NULL: none is). NULL when out of memory, or it is no event; `error`
- * says so. */
+ * that are leased together (NULL: none is). NULL when out of memory. */
 struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
-                                   int64_t event, const char *json, bb_error *error);
+                                   int64_t event, const char *json);
 
 /* The parcel's reference is taken over. */
 void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_delivery *row,
@@ -33,10 +24,8 @@ void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_deliv
 bool bb_sqlite_log(struct bb_sqlite *s, const struct bb_claim *claim, int64_t webhook);
 bool bb_sqlite_bury(struct bb_sqlite *s, const struct bb_claim *claim, int64_t attempts);
 
-/* The same for a leased row whose event cannot be read, and for an event that was written by SQL
- * and of which nobody can say who wants it; the host is told. */
-bool bb_sqlite_bury_unreadable(struct bb_sqlite *s, const struct bb_sqlite_unreadable *bad,
-                               int64_t lease);
+/* The same for an event that was written by SQL and of which nobody can say who wants it; the host
+ * is told. */
 bool bb_sqlite_bury_unmatched(struct bb_sqlite *s, int64_t event, const char *reason);
 
 /* Writes how claims ended, within a transaction. */

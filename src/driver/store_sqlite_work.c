@@ -196,29 +196,6 @@ static void read_row(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
     bb_sqlite_add_leased(leased, &delivery, sqlite3_column_int64(row, 3) - offset);
 }
 
-/* Else it would be met again and again. */
-static bool bury_bad(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
-                     const struct bb_sqlite_queue *q) {
-    const struct bb_sqlite_unreadable *bad = &leased->bad;
-    bool ok = bb_sqlite_db_run(&s->db, BB_SQL_LEASE, "iii", bad->number, leased->leases.lease,
-                               s->config.lease_ms) &&
-              bb_sqlite_bury_unreadable(s, bad, leased->leases.lease) &&
-              (!bad->order_key ||
-               bb_sqlite_db_run(&s->db, BB_SQL_NEXT_OF_ORDER, "ii", q->number, bad->order_key));
-    leased->bad.number = 0;
-    return ok;
-}
-
-/* The row of an event that is none; false: it might be one, but there is no memory. */
-static bool note_bad(struct bb_sqlite_leased *leased, sqlite3_stmt *row, const bb_error *error) {
-    leased->bad.number = sqlite3_column_int64(row, 0);
-    leased->bad.event = sqlite3_column_int64(row, 1);
-    leased->bad.order_key = sqlite3_column_int64(row, 4);
-    leased->bad.attempts = sqlite3_column_int64(row, 5);
-    bb_note_unreadable(leased->bad.why, error);
-    return error->code != BB_ERR_NO_MEMORY;
-}
-
 /* It is not this one's turn. */
 static bool must_wait(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
                       struct bb_sqlite_queue *q, sqlite3_stmt *row) {
@@ -235,22 +212,19 @@ static bool lease_from(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
     size_t first = leased->leases.count;
     sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, which, "iii", q->number, time_ms, (int64_t)most);
     while (!failed && leased->leases.count - first < most && bb_sqlite_db_step(row, &failed)) {
-        bb_error error = BB_ERROR_INIT;
         if (which == BB_SQL_DUE && must_wait(s, leased, q, row))
             continue;
-        struct bb_parcel *parcel =
-            bb_sqlite_parcel(s, leased, sqlite3_column_int64(row, 1),
-                             (const char *)sqlite3_column_text(row, 8), &error);
+        struct bb_parcel *parcel = bb_sqlite_parcel(s, leased, sqlite3_column_int64(row, 1),
+                                                    (const char *)sqlite3_column_text(row, 8));
+        failed = !parcel;
         if (parcel)
             read_row(s, leased, q, parcel, row);
-        else
-            failed = !note_bad(leased, row, &error);
     }
     sqlite3_reset(row);
     for (size_t i = first; !failed && i < leased->leases.count; i++)
         failed = !bb_sqlite_db_run(&s->db, BB_SQL_LEASE, "iii", leased->leases.rows[i].claim.number,
                                    leased->leases.lease, s->config.lease_ms);
-    return !failed && (!leased->bad.number || bury_bad(s, leased, q));
+    return !failed;
 }
 
 /* A fair share for each queue: what is leased and cannot be sent is of use to nobody. */
@@ -376,7 +350,6 @@ static bool transact(struct bb_sqlite *s,
                      bool (*work)(struct bb_sqlite *s, struct bb_sqlite_leased *leased)) {
     struct bb_sqlite_leased leased; /* not all of it is set: it is large */
     leased.leases.count = 0;
-    leased.bad.number = 0;
     leased.has_looked = leased.has_more = false;
     leased.leases.until_ms = bb_leases_later(s->now_ms, s->config.lease_ms);
     sqlite3_randomness(sizeof leased.leases.lease, &leased.leases.lease);

@@ -259,6 +259,12 @@ const bb_event *bb_event_doc_event(const bb_event_doc *document) {
     return document ? &document->event : NULL;
 }
 
+const bb_event *bb_event_doc_named(bb_event_doc *document, const char *id) {
+    if (!document->event.id || !*document->event.id)
+        document->event.id = id;
+    return &document->event;
+}
+
 void bb_event_doc_free(bb_event_doc *document) {
     if (!document)
         return;

@@ -12,4 +12,7 @@ enum { BB_EVENT_JSON_MAX = 64 * 1024 * 1024 };
  * out. False when out of memory or when `out` is too small. */
 bool bb_event_json(const bb_event *event, struct bb_arena *arena, struct bb_buf *out);
 
+/* The event, with `id` (which outlives it) where it has none. */
+const bb_event *bb_event_doc_named(bb_event_doc *document, const char *id);
+
 #endif

@@ -1,7 +1,12 @@
 #include "event/parcel.h"
 
+#include <inttypes.h>
 #include <stdalign.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "base/error.h"
+#include "event/event_json.h"
 
 enum { REMEMBERED = 32 };
 
@@ -160,23 +165,53 @@ static void pack_event(struct packer *p, const bb_event *event, struct parts *pa
     pack_texts(p, event, parts);
 }
 
+static struct bb_parcel *parcel_of_size(const bb_allocator *mem, size_t size) {
+    struct bb_parcel *parcel = bb_mem_alloc(mem, size);
+    if (!parcel)
+        return NULL;
+    memset(parcel, 0, sizeof *parcel);
+    atomic_init(&parcel->references, 1);
+    parcel->size = size;
+    parcel->mem = mem;
+    return parcel;
+}
+
 struct bb_parcel *bb_parcel_new(const bb_allocator *mem, const bb_event *event) {
     struct packer packer = {0};
     struct parts parts;
     pack_event(&packer, event, &parts);
-    struct bb_parcel *parcel = bb_mem_alloc(mem, packer.used);
+    struct bb_parcel *parcel = parcel_of_size(mem, packer.used);
     if (!parcel)
         return NULL;
-    parcel->size = packer.used;
     packer.block = (char *)parcel;
     pack_event(&packer, event, &parts);
-    atomic_init(&parcel->references, 1);
-    parcel->rows = parcel->claimed = 0;
-    parcel->batch = NULL;
-    parcel->mem = mem;
     parcel->event = parts.event;
     return parcel;
 }
+
+/* ---- JSON ---- */
+
+struct bb_parcel *bb_parcel_of_json(const bb_allocator *mem, int64_t number, const char *json,
+                                    size_t length) {
+    struct bb_parcel *parcel = parcel_of_size(mem, sizeof *parcel + length);
+    if (!parcel)
+        return NULL;
+    if (length > 0)
+        memcpy(parcel + 1, json, length);
+    parcel->json = (const char *)(parcel + 1);
+    parcel->length = length;
+    snprintf(parcel->id, sizeof parcel->id, "evt_sql_%" PRId64, number);
+    return parcel;
+}
+
+const bb_event *bb_parcel_open(struct bb_parcel *parcel, bb_error *error) {
+    if (parcel->event ||
+        bb_event_parse(parcel->mem, parcel->json, parcel->length, &parcel->document, error))
+        return parcel->event;
+    return parcel->event = bb_event_doc_named(parcel->document, parcel->id);
+}
+
+/* ---- life ---- */
 
 struct bb_parcel *bb_parcel_retain(struct bb_parcel *parcel) {
     atomic_fetch_add_explicit(&parcel->references, 1, memory_order_relaxed);
@@ -184,6 +219,8 @@ struct bb_parcel *bb_parcel_retain(struct bb_parcel *parcel) {
 }
 
 void bb_parcel_release(struct bb_parcel *parcel) {
-    if (parcel && atomic_fetch_sub_explicit(&parcel->references, 1, memory_order_acq_rel) == 1)
-        bb_mem_free(parcel->mem, parcel);
+    if (!parcel || atomic_fetch_sub_explicit(&parcel->references, 1, memory_order_acq_rel) > 1)
+        return;
+    bb_event_doc_free(parcel->document);
+    bb_mem_free(parcel->mem, parcel);
 }

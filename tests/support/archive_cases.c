@@ -436,7 +436,10 @@ static void a_delivery_whose_event_cannot_be_read_is_dead(void **state) {
     background_flush(b);
     assert_int_equal(b->counts[BB_NOTICE_DELIVERED], 2);
     assert_int_equal(look().count, 2);
-    assert_string_equal(look().reason, "its event cannot be read: activity_type is missing");
+    archive_letters seen = look();
+    assert_non_null(
+        strstr(seen.reason, "\": not sent, its event cannot be read: activity_type is missing"));
+    assert_int_equal(b->counts[BB_NOTICE_DEAD], 2);
     run("UPDATE bb_event SET json = '{\"activity_type\":\"bb.issue.create\"}'");
     replay_must_be(NULL, 2);
     background_flush(b);

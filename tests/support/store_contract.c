@@ -111,7 +111,7 @@ void store_give(size_t queue, int64_t not_before_ms) {
 static struct bb_delivery *check(size_t queue, struct bb_delivery *delivery, const char *id) {
     assert_non_null(delivery);
     assert_ptr_equal(delivery->queue, store_queues[queue]);
-    assert_string_equal(delivery->parcel->event->id, id);
+    assert_string_equal(bb_parcel_open(delivery->parcel, NULL)->id, id);
     return delivery;
 }
 

@@ -288,7 +288,7 @@ static void *put_them(void *user) {
 
 static void end_one(struct bb_delivery *delivery, int64_t now_ms) {
     char *rest;
-    const char *id = delivery->parcel->event->id;
+    const char *id = bb_parcel_open(delivery->parcel, NULL)->id;
     long thread = strtol(id, &rest, 10), i = strtol(rest, NULL, 10);
     if (delivery->history.attempts++ < (uint32_t)i % 3) {
         store_retry(delivery, now_ms + i % 5);

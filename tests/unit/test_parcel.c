@@ -383,6 +383,65 @@ static void the_last_reference_frees_it(void **state) {
     bb_parcel_release(NULL);
 }
 
+/* ---- JSON ---- */
+
+static struct bb_parcel *make_of(const char *json) {
+    struct bb_parcel *parcel = bb_parcel_of_json(alloc_library(), 7, json, strlen(json));
+    assert_non_null(parcel);
+    assert_null(parcel->event);
+    return parcel;
+}
+
+static void json_is_read_by_the_first_who_needs_the_event(void **state) {
+    (void)state;
+    char json[] = "{\"id\":\"own\",\"activity_type\":\"bb.issue.create\",\"comment\":\"c\"}";
+    long before = alloc_live();
+    struct bb_parcel *parcel = make_of(json);
+    memset(json, 'x', sizeof json - 1);
+    const bb_event *event = bb_parcel_open(parcel, NULL);
+    assert_non_null(event);
+    assert_string_equal(event->id, "own");
+    assert_string_equal(event->comment, "c");
+    assert_int_equal(event->activity, BB_ISSUE_CREATE);
+    assert_ptr_equal(bb_parcel_open(parcel, NULL), event);
+    assert_ptr_equal(parcel->event, event);
+    bb_parcel_release(parcel);
+    assert_int_equal(alloc_live(), before);
+}
+
+static void an_event_without_an_id_has_one_of_its_number(void **state) {
+    (void)state;
+    struct bb_parcel *parcel = make_of("{\"id\":\"\",\"activity_type\":\"bb.issue.create\"}");
+    assert_string_equal(bb_parcel_open(parcel, NULL)->id, "evt_sql_7");
+    bb_parcel_release(parcel);
+}
+
+static void json_that_is_no_event_says_so_each_time(void **state) {
+    static const char *const texts[] = {"", "nonsense", "{}", "[1]"};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct bb_parcel *parcel = make_of(texts[i]);
+        for (int time = 0; time < 2; time++) {
+            bb_error error = BB_ERROR_INIT;
+            assert_null(bb_parcel_open(parcel, &error));
+            assert_int_equal(error.code, BB_ERR_EVENT);
+        }
+        bb_parcel_release(parcel);
+    }
+}
+
+static void json_that_finds_no_memory_is_read_later(void **state) {
+    (void)state;
+    struct bb_parcel *parcel = make_of("{\"activity_type\":\"bb.issue.create\"}");
+    bb_error error = BB_ERROR_INIT;
+    alloc_begin(1, 1);
+    assert_null(bb_parcel_open(parcel, &error));
+    alloc_end();
+    assert_int_equal(error.code, BB_ERR_NO_MEMORY);
+    assert_non_null(bb_parcel_open(parcel, NULL));
+    bb_parcel_release(parcel);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_of_every_struct_is_copied),
@@ -396,6 +455,10 @@ int main(void) {
         cmocka_unit_test(it_is_one_block_and_its_size_is_known),
         cmocka_unit_test(without_memory_there_is_none),
         cmocka_unit_test(the_last_reference_frees_it),
+        cmocka_unit_test(json_is_read_by_the_first_who_needs_the_event),
+        cmocka_unit_test(an_event_without_an_id_has_one_of_its_number),
+        cmocka_unit_test(json_that_is_no_event_says_so_each_time),
+        cmocka_unit_test(json_that_finds_no_memory_is_read_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
