@@ -137,6 +137,17 @@ static int64_t read_skew_ms(struct bb_postgres_db *db) {
     return bb_postgres_db_int(db->results[0], 0, 0, after) - (before + (after - before) / 2);
 }
 
+/* What serves a connection reads its catalogue with the first statements, which takes it tens of
+ * milliseconds: now nobody waits for them. Where it cannot be done it is not needed. */
+static void warm_up(struct bb_postgres_db *db) {
+    bb_postgres_db_begin(db, BB_PG_BEGIN, BB_PG_SETTINGS);
+    bb_postgres_db_send(db, BB_PG_LOOK, "");
+    bb_postgres_db_send(db, BB_PG_TIMES, "t", "{}");
+    bb_postgres_db_send(db, BB_PG_DUE, "titii", "{}", INT64_C(0), "{}", INT64_C(1), INT64_C(1));
+    if (!bb_postgres_db_commit(db))
+        bb_postgres_db_roll_back(db);
+}
+
 int bb_postgres_db_open(struct bb_postgres_db *db, const char *conninfo, int64_t *skew_ms,
                         bb_error *error) {
     int code = bb_postgres_db_read(db, conninfo, error);
@@ -144,8 +155,10 @@ int bb_postgres_db_open(struct bb_postgres_db *db, const char *conninfo, int64_t
         code = bb_fail(error, BB_ERR_OUTBOX, "outbox: %s", db->trouble);
     if (code == BB_OK)
         code = bb_postgres_db_install(db, error);
-    if (code == BB_OK)
+    if (code == BB_OK) {
+        warm_up(db);
         *skew_ms = read_skew_ms(db);
+    }
     if (code)
         bb_postgres_db_close(db);
     return code;

@@ -197,16 +197,16 @@ static void settle(struct bench_depot *depot, struct bb_delivery *delivery) {
     depot->store->vtable->settle(depot->store, delivery, BB_SETTLED, 0, &result);
 }
 
-/* As many as one webhook of type Custom has under way. */
-static unsigned work_one(struct bench_depot *depot) {
-    enum { AT_ONCE = 8 };
+enum { AT_ONCE = 8 }; /* as many as one webhook of type Custom has under way */
+
+static unsigned work_one(struct bench_depot *depot, unsigned most) {
     const struct bb_store_vtable *store = depot->store->vtable;
     struct bb_queue *queue = store->take(depot->store, now_ms(depot));
     struct bb_delivery *claimed[AT_ONCE];
     unsigned count = 0;
     if (!queue)
         return 0;
-    while (count < AT_ONCE &&
+    while (count < AT_ONCE && count < most &&
            (claimed[count] = store->claim(depot->store, queue, now_ms(depot))) != NULL)
         count++;
     for (unsigned i = 0; i < count; i++)
@@ -218,14 +218,14 @@ static unsigned work_one(struct bench_depot *depot) {
 void bench_depot_work(struct bench_depot *depot, unsigned count) {
     unsigned done = 0;
     while (done < count)
-        done += work_one(depot);
+        done += work_one(depot, count - done);
 }
 
 /* The last results are written, too. */
 void bench_depot_finish(struct bench_depot *depot) {
     const struct bb_store_vtable *store = depot->store->vtable;
     while (store->owes(depot->store, now_ms(depot)))
-        work_one(depot);
+        work_one(depot, AT_ONCE);
 }
 
 /* ---- processes ---- */
