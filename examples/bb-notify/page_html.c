@@ -55,19 +55,23 @@ const char *html_color(const char *color, const char *otherwise) {
     return plain ? color : otherwise;
 }
 
-static void put_time(FILE *out, const char *format, int64_t seconds) {
-    char text[32] = "";
+static bool read_time(int64_t seconds, struct tm *utc) {
     time_t when = (time_t)seconds;
-    struct tm utc;
-    if (gmtime_r(&when, &utc))
-        strftime(text, sizeof text, format, &utc);
-    fputs(*text == '0' && format[1] == 'I' ? text + 1 : text, out);
+    return gmtime_r(&when, utc) != NULL;
 }
 
 void html_clock(FILE *out, int64_t seconds) {
-    put_time(out, "%I:%M %p", seconds);
+    char text[32] = "";
+    struct tm utc;
+    if (read_time(seconds, &utc))
+        strftime(text, sizeof text, "%I:%M %p", &utc);
+    fputs(*text == '0' ? text + 1 : text, out);
 }
 
 void html_date(FILE *out, int64_t seconds) {
-    put_time(out, "%Y-%m-%d", seconds);
+    char text[32] = "";
+    struct tm utc;
+    if (read_time(seconds, &utc))
+        strftime(text, sizeof text, "%Y-%m-%d", &utc);
+    fputs(text, out);
 }

@@ -221,11 +221,13 @@ static bool form_ok(const struct json *message, struct fault *fault) {
 static void answer_form_fault(struct receiver_answer *answer, const struct fault *fault) {
     char open[256] = "";
     char close[32] = "";
+    size_t depth = 0;
     for (const char *at = fault->path; *at; at += *at == '.') {
         size_t length = strcspn(at, ".");
         size_t used = strlen(open);
         snprintf(open + used, sizeof open - used, "\"%.*s\":{", (int)length, at);
-        strcat(close, "}");
+        if (depth + 1 < sizeof close)
+            close[depth++] = '}';
         at += length;
     }
     answer_with(answer, 400, json_type,

@@ -186,6 +186,29 @@ bool bb_text_same(const char *a, const char *b) {
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+bool bb_is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool bb_is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+char bb_to_lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool bb_text_begins_like(const char *text, const char *beginning) {
+    size_t i = 0;
+    while (beginning[i] && bb_to_lower(text[i]) == bb_to_lower(beginning[i]))
+        i++;
+    return !beginning[i];
+}
+
+bool bb_text_is_like(const char *a, const char *b) {
+    return bb_text_begins_like(a, b) && strlen(a) == strlen(b);
+}
+
 bool bb_text_ends_with(const char *text, const char *end) {
     size_t n = strlen(text), m = strlen(end);
     return n >= m && strcmp(text + n - m, end) == 0;
@@ -305,14 +328,6 @@ const char *bb_text_excerpt(struct bb_arena *arena, const char *text, size_t gra
 }
 
 /* ---- fit ---- */
-
-bool bb_is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool bb_is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 size_t bb_escape_put(char *out, const char *text) {
     size_t n = strlen(text);

@@ -47,6 +47,15 @@ bool bb_text_ends_with(const char *text, const char *end);
 /* Whether both are the same bytes, or both NULL. */
 bool bb_text_same(const char *a, const char *b);
 
+/* Letters and digits in ASCII, whatever the host's locale: not in each is tolower('I') an 'i'. */
+bool bb_is_letter(char c);
+bool bb_is_digit(char c);
+char bb_to_lower(char c);
+
+/* Whether they are the same, or one begins with the other, but for the case of letters in ASCII. */
+bool bb_text_is_like(const char *a, const char *b);
+bool bb_text_begins_like(const char *text, const char *beginning);
+
 /* Makes `text` of unknown origin safe to print, in place: one line, well-formed
  * up to its end (a sequence that was cut off is dropped), controls are blanks. */
 void bb_text_safe(char *text);
@@ -68,10 +77,6 @@ struct bb_escape {
      * at least that of the character. */
     size_t (*write)(const char *begin, const char *at, char *out);
 };
-
-/* ASCII letters and digits, whatever the host's locale. */
-bool bb_is_letter(char c);
-bool bb_is_digit(char c);
 
 /* For `write`: copies `text` without its NUL, returns its length. */
 size_t bb_escape_put(char *out, const char *text);

@@ -1,9 +1,10 @@
 #include "base/url.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include <curl/curl.h>
+
+#include "base/text.h"
 
 /* What libcurl's parser would let pass, or mend in silence. */
 static const char *hygiene(const char *text) {
@@ -36,7 +37,7 @@ static int get_part(struct bb_arena *arena, CURLU *handle, CURLUPart part, const
 
 static void to_lower(const char *text) {
     for (char *c = (char *)text; *c; c++)
-        *c = (char)tolower((unsigned char)*c);
+        *c = bb_to_lower(*c);
 }
 
 /* BB_ERR_URL with the reason when the URL has a part that it must not have. */
@@ -157,7 +158,7 @@ const char *bb_url_encode(struct bb_arena *arena, const char *text) {
     char *to = out;
     for (const char *at = text; *at; at++) {
         unsigned char c = (unsigned char)*at;
-        if (c < 0x80 && (isalnum(c) || strchr("-._~", c))) {
+        if (bb_is_letter(*at) || bb_is_digit(*at) || strchr("-._~", *at)) {
             *to++ = *at;
         } else {
             *to++ = '%';

@@ -45,8 +45,7 @@ static const char *find_until(const char *text, const char *end, char c) {
 static size_t add_server(const char *text, const char *end, char *out, size_t size) {
     struct server server;
     const char *colon = find_until(text, end, ':');
-    const char *format = "[%s]:%u";
-    bool ok;
+    bool ok, is_v4 = false;
     if (*text == '[') {
         const char *close = find_until(text, end, ']');
         ok = close < end && read_host(text + 1, close, AF_INET6, &server) &&
@@ -54,10 +53,13 @@ static size_t add_server(const char *text, const char *end, char *out, size_t si
     } else if (find_until(colon < end ? colon + 1 : end, end, ':') < end) { /* two colons */
         ok = read_host(text, end, AF_INET6, &server) && read_port(end, end, &server.port);
     } else {
-        format = "%s:%u";
+        is_v4 = true;
         ok = read_host(text, colon, AF_INET, &server) && read_port(colon, end, &server.port);
     }
-    return ok ? (size_t)snprintf(out, size, format, server.host, server.port) : 0;
+    if (!ok)
+        return 0;
+    return (size_t)(is_v4 ? snprintf(out, size, "%s:%u", server.host, server.port)
+                          : snprintf(out, size, "[%s]:%u", server.host, server.port));
 }
 
 bool bb_servers_normalise(const char *servers, char *text) {

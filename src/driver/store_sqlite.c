@@ -22,10 +22,11 @@ static void unlock(struct bb_sqlite *s) {
 /* ---- queues ---- */
 
 static struct bb_sqlite_queue *make_queue(struct bb_sqlite *s, const char *id, void *owner) {
-    struct bb_sqlite_queue *q = bb_mem_zalloc(&s->config.mem, sizeof *q + strlen(id) + 1);
+    size_t size = strlen(id) + 1;
+    struct bb_sqlite_queue *q = bb_mem_zalloc(&s->config.mem, sizeof *q + size);
     if (!q)
         return NULL;
-    strcpy(q->id, id);
+    memcpy(q->id, id, size);
     q->queue = s->memory->vtable->open(s->memory, "", owner);
     if (!q->queue) {
         bb_mem_free(&s->config.mem, q);

@@ -1,7 +1,6 @@
 #include "endpoint/answer.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/text.h"
 #include "base/url.h"
@@ -61,9 +60,8 @@ void bb_outcome_quote(bb_outcome *outcome, const struct bb_answer *answer, const
 /* ---- rules ---- */
 
 bool bb_contains(const char *text, const char *part) {
-    size_t n = strlen(part);
     for (; text && *text; text++)
-        if (strncasecmp(text, part, n) == 0)
+        if (bb_text_begins_like(text, part))
             return true;
     return false;
 }
@@ -71,7 +69,7 @@ bool bb_contains(const char *text, const char *part) {
 static bool fits(const struct bb_rule *rule, int status, const char *code, const char *words) {
     bool is_status = rule->status == 0 || rule->status == status ||
                      (rule->status == BB_ANY_2XX && status / 100 == 2);
-    return is_status && (!rule->code || (code && strcasecmp(rule->code, code) == 0)) &&
+    return is_status && (!rule->code || (code && bb_text_is_like(rule->code, code))) &&
            (!rule->words || bb_contains(words, rule->words));
 }
 
@@ -118,7 +116,7 @@ const char *bb_answer_header(const struct bb_answer *answer, const char *name) {
     size_t length = strlen(name);
     for (const char *line = answer->headers; *line;) {
         size_t n = strcspn(line, "\r\n");
-        if (n > length && line[length] == ':' && strncasecmp(line, name, length) == 0)
+        if (n > length && line[length] == ':' && bb_text_begins_like(line, name))
             return trimmed_copy(answer->arena, line + length + 1, n - length - 1);
         line += n;
         while (*line == '\r' || *line == '\n')

@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/text.h"
 
@@ -219,8 +218,8 @@ static const char *make_description(struct bb_message *message, struct bb_arena 
 /* ---- link ---- */
 
 static bool is_web_link(const char *link) {
-    size_t scheme = strncasecmp(link, "https://", 8) == 0  ? 8
-                    : strncasecmp(link, "http://", 7) == 0 ? 7
+    size_t scheme = bb_text_begins_like(link, "https://")  ? 8
+                    : bb_text_begins_like(link, "http://") ? 7
                                                            : 0;
     char host = link[scheme];
     return scheme > 0 &&
@@ -360,7 +359,7 @@ static bool is_room(const char *id) {
     static const char *const rooms[] = {"all", "everyone", "here", "channel"};
     id += *id == '@';
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
-        if (strcasecmp(id, rooms[i]) == 0)
+        if (bb_text_is_like(id, rooms[i]))
             return true;
     return false;
 }

@@ -1,6 +1,5 @@
 #include "event/webhook.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -38,8 +37,9 @@ static bool has_null_type(const bb_webhook *w) {
 
 /* Pasted or read from a file: a signature with it would never be right. */
 static bool is_sloppy(const char *secret) {
+    static const char blanks[] = " \t\n\v\f\r";
     return secret && *secret &&
-           (isspace((unsigned char)*secret) || isspace((unsigned char)secret[strlen(secret) - 1]));
+           (strchr(blanks, *secret) || strchr(blanks, secret[strlen(secret) - 1]));
 }
 
 static const char *find_delivery_mistake(const bb_webhook *w) {

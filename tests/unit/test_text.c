@@ -421,6 +421,37 @@ static void an_integer_has_all_its_digits(void **state) {
     }
 }
 
+static void only_letters_of_ascii_have_a_case(void **state) {
+    (void)state;
+    static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+                      lower[] = "abcdefghijklmnopqrstuvwxyz";
+    for (int byte = 0; byte < 256; byte++) {
+        char c = (char)byte, other = c;
+        const char *at = memchr(upper, c, 26);
+        if (at)
+            other = lower[at - upper];
+        assert_int_equal(bb_to_lower(c), other);
+        assert_int_equal(bb_is_letter(c), at || memchr(lower, c, 26));
+        assert_int_equal(bb_is_digit(c), byte >= '0' && byte <= '9');
+    }
+}
+
+static void what_differs_in_case_only_is_alike(void **state) {
+    (void)state;
+    assert_true(bb_text_is_like("", ""));
+    assert_true(bb_text_is_like("Retry-AFTER", "retry-After"));
+    assert_true(bb_text_begins_like("Retry-AFTER", "retry-After"));
+    assert_true(bb_text_begins_like("HTTPS://x", "https://"));
+    assert_true(bb_text_begins_like("x", ""));
+    assert_false(bb_text_is_like("here", "her"));
+    assert_false(bb_text_is_like("her", "here"));
+    assert_false(bb_text_begins_like("her", "here"));
+    assert_false(bb_text_begins_like("", "h"));
+    assert_false(bb_text_is_like("@", "`")); /* what differs in one bit, as letters do */
+    assert_false(bb_text_is_like("[", "{"));
+    assert_false(bb_text_is_like("\xC3\x84", "\xC3\xA4")); /* A and a with a diaeresis */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_pair_of_bytes_is_repaired_as_the_standard_says),
@@ -435,6 +466,8 @@ int main(void) {
         cmocka_unit_test(a_name_is_its_first_line_and_a_fact_is_one_line),
         cmocka_unit_test(invisible_text_is_recognised),
         cmocka_unit_test(an_end_is_compared_whole),
+        cmocka_unit_test(only_letters_of_ascii_have_a_case),
+        cmocka_unit_test(what_differs_in_case_only_is_alike),
         cmocka_unit_test(text_of_unknown_origin_becomes_safe_to_print),
         cmocka_unit_test(what_a_fixed_array_cut_off_is_dropped),
         cmocka_unit_test(good_text_stays_as_it_is_on_one_line),
