@@ -328,7 +328,9 @@ typedef enum bb_failure {
     BB_FAILURE_CERTIFICATE = 4,     /* its certificate was not accepted */
     BB_FAILURE_REFUSED_ADDRESS = 5, /* the address guard said no */
     BB_FAILURE_NOT_STARTED = 6,     /* no time was left to begin */
-    BB_FAILURE_ANSWER_LOST = 7      /* sent, wholly or in part; no whole answer */
+    BB_FAILURE_ANSWER_LOST = 7,     /* sent, wholly or in part; no whole answer */
+    BB_FAILURE_REFUSED_REQUEST = 8  /* sent, and refused unread, so that it was not acted upon: over
+                                       HTTP/2, REFUSED_STREAM */
 } bb_failure;
 
 typedef struct bb_response {

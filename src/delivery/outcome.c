@@ -30,11 +30,12 @@ static const struct failure failures[] = {
                                     "its name leads to a private or local address"},
     [BB_FAILURE_NOT_STARTED] = {BB_RETRY, 0, "not sent"},
     [BB_FAILURE_ANSWER_LOST] = {BB_UNKNOWN, 0, "sent, but the answer was lost"},
+    [BB_FAILURE_REFUSED_REQUEST] = {BB_RETRY, 0, "it refused the request unread"},
 };
 
 static const struct failure *failure_of(const bb_response *response) {
     int failure = (int)response->failure;
-    if (failure <= 0 || failure > BB_FAILURE_ANSWER_LOST)
+    if (failure <= 0 || failure > BB_FAILURE_REFUSED_REQUEST)
         failure = BB_FAILURE_ANSWER_LOST; /* neither a status nor a known reason */
     return &failures[failure];
 }
@@ -96,6 +97,8 @@ static void write_text(const struct bb_endpoint *endpoint, const bb_webhook *web
         append(&sentence, ": ", outcome->remote_message);
     if (*own)
         append(&sentence, ": ", own);
+    if (outcome->http_status / 100 == 3)
+        append(&sentence, ": ", "a redirect, which is not followed");
     append(&sentence, "", advice_text(outcome, advice));
 }
 

@@ -6,6 +6,7 @@
 
 #include <curl/curl.h>
 
+#include "driver/http_flood.h"
 #include "driver/http_transfer.h"
 
 enum {
@@ -203,6 +204,7 @@ static struct bb_transfer *next_finished(struct bb_session *session) {
 
 static struct bb_transfer *drive(struct bb_session *session) {
     int running;
+    bb_http_flood_begin();
     if (curl_multi_perform(session->multi, &running) != CURLM_OK)
         session->is_broken = true;
     return next_finished(session);

@@ -65,7 +65,8 @@ struct bb_transfer {
     void *header_list; /* one block */
     void *resolve_list;
     const struct bb_http_config *config;
-    int requests; /* begun on the wire: a second one is stopped */
+    int requests;              /* begun on the wire: a second one is stopped */
+    bool is_on_new_connection; /* the first one, over HTTP/2 */
     size_t header_bytes;
     bool is_head_complete; /* the headers' blank line has come */
     int socket_errno;      /* when no socket could be made */

@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <utlist.h>
 
+#include "driver/http_flood.h"
 #include "driver/http_transfer.h"
 
 enum {
@@ -292,6 +293,7 @@ static void act(struct shard *shard, curl_socket_t fd, int events) {
     int running;
     shard->engine->is_refused = false;
     shard->engine->opened = -1;
+    bb_http_flood_begin();
     CURLMcode code = curl_multi_socket_action(shard->multi, fd, events, &running);
     collect(shard);
     if (code == CURLM_OK && shard->running)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "delivery/address.h"
+#include "driver/http_flood.h"
 
 /* ---- libcurl's callbacks ---- */
 
@@ -36,12 +37,21 @@ static size_t on_body(char *data, size_t size, size_t count, void *user) {
     return transfer->is_cut || bb_buf_failed(&transfer->body) ? 0 : n;
 }
 
-/* libcurl posts again by itself when a kept connection dies under a request:
- * the first may have arrived, so a second is never begun. */
+static long count_connects(CURL *easy) {
+    long connects = 0;
+    curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
+    return connects;
+}
+
+/* libcurl posts again by itself when a kept connection dies under a request: the first may have
+ * arrived, so a second is never begun. So it does when HTTP/2 says that the first was refused,
+ * which on a new connection is the only reason. */
 static int on_request(void *user, char *primary_ip, char *local_ip, int primary_port,
                       int local_port) {
     struct bb_transfer *transfer = user;
     (void)primary_ip, (void)local_ip, (void)primary_port, (void)local_port;
+    if (transfer->requests == 0 && transfer->config->http2)
+        transfer->is_on_new_connection = count_connects(transfer->easy) > 0;
     return ++transfer->requests > 1 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
@@ -216,6 +226,22 @@ bool bb_transfer_bind(struct bb_transfer *transfer, CURL *easy) {
 
 /* ---- results ---- */
 
+static int64_t get_time(CURL *easy, CURLINFO info) {
+    curl_off_t us = 0;
+    curl_easy_getinfo(easy, info, &us);
+    return us;
+}
+
+/* By how far it had come; the transfer's own times may not be wanted. The time of the connection
+ * is only there when TLS is, its port before. */
+static bb_failure failure_of_timeout(CURL *easy) {
+    long port = 0;
+    if (get_time(easy, CURLINFO_NAMELOOKUP_TIME_T) == 0)
+        return BB_FAILURE_RESOLVE;
+    curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &port);
+    return port > 0 ? BB_FAILURE_TLS : BB_FAILURE_CONNECT;
+}
+
 static bb_failure failure_before_request(const struct bb_transfer *transfer, CURLcode result) {
     switch (result) {
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -230,22 +256,14 @@ static bb_failure failure_before_request(const struct bb_transfer *transfer, CUR
     case CURLE_SSL_CIPHER:
         return BB_FAILURE_TLS;
     case CURLE_OPERATION_TIMEDOUT:
-        return transfer->dns_us == 0 ? BB_FAILURE_RESOLVE : BB_FAILURE_CONNECT;
+        return failure_of_timeout(transfer->easy);
     default:
         return transfer->is_refused ? BB_FAILURE_REFUSED_ADDRESS : BB_FAILURE_CONNECT;
     }
 }
 
-static int64_t get_time(CURL *easy, CURLINFO info) {
-    curl_off_t us = 0;
-    curl_easy_getinfo(easy, info, &us);
-    return us;
-}
-
 static void read_times(struct bb_transfer *transfer, CURL *easy) {
-    long connects = 0;
-    curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
-    transfer->is_reused = transfer->requests > 0 && connects == 0;
+    transfer->is_reused = transfer->requests > 0 && count_connects(easy) == 0;
     if (!transfer->is_reused) {
         transfer->dns_us = get_time(easy, CURLINFO_NAMELOOKUP_TIME_T);
         transfer->connect_us = get_time(easy, CURLINFO_CONNECT_TIME_T);
@@ -255,24 +273,50 @@ static void read_times(struct bb_transfer *transfer, CURL *easy) {
     transfer->total_us = get_time(easy, CURLINFO_TOTAL_TIME_T);
 }
 
-static void note_failure(struct bb_transfer *transfer, CURLcode result) {
-    const char *words = transfer->error;
-    char system[128];
+static bool is_refused_request(const struct bb_transfer *transfer) {
+    return transfer->requests > 1 && transfer->is_on_new_connection;
+}
+
+/* libcurl and nghttp2 have limits of their own for headers, and tell of them as of a lack of
+ * memory, or of a callback that failed. */
+static bool is_too_much(const struct bb_transfer *transfer, CURLcode result) {
+    return result == CURLE_OUT_OF_MEMORY || strstr(transfer->error, "returned -902");
+}
+
+/* Where libcurl's words are of no use to a person; else NULL. */
+static const char *better_words(const struct bb_transfer *transfer, CURLcode result) {
+    if (is_refused_request(transfer))
+        return "HTTP/2 REFUSED_STREAM or HTTP_1_1_REQUIRED";
     if (transfer->requests > 1)
-        words = "the kept connection was closed under the request";
-    else if (transfer->header_bytes > BB_HTTP_HEADERS_MAX)
-        words = "its headers are longer than 32 KiB";
-    else if (result == CURLE_OK)
-        words = "the connection was closed within the headers";
-    else if (transfer->socket_errno && !transfer->is_sent &&
-             strerror_r(transfer->socket_errno, system, sizeof system) == 0)
+        return "the kept connection was closed under the request";
+    if (transfer->header_bytes > BB_HTTP_HEADERS_MAX)
+        return "its headers are longer than 32 KiB";
+    if (result == CURLE_OK)
+        return "the connection was closed within the headers";
+    if (bb_http_flood_has_cut() && transfer->config->http2)
+        return "the connection was cut, for it brought frames without end";
+    if (transfer->is_sent && is_too_much(transfer, result))
+        return "a line of its headers or all of them are too long, or memory was short";
+    if (result == CURLE_SSL_CONNECT_ERROR && strstr(transfer->error, "SSL_ERROR_SYSCALL"))
+        return "the connection was closed within the handshake";
+    if (result == CURLE_SSL_CACERT_BADFILE)
+        return "the bundle of trusted authorities (ca_file) could not be read";
+    return NULL;
+}
+
+static void note_failure(struct bb_transfer *transfer, CURLcode result) {
+    const char *words = better_words(transfer, result);
+    char system[128];
+    if (!words)
+        words = transfer->error;
+    if (transfer->socket_errno && !transfer->is_sent &&
+        strerror_r(transfer->socket_errno, system, sizeof system) == 0)
         words = system;
-    else if (result == CURLE_SSL_CACERT_BADFILE)
-        words = "the bundle of trusted authorities (ca_file) could not be read";
     else if (!*words)
         words = curl_easy_strerror(result);
-    transfer->failure =
-        transfer->is_sent ? BB_FAILURE_ANSWER_LOST : failure_before_request(transfer, result);
+    transfer->failure = is_refused_request(transfer) ? BB_FAILURE_REFUSED_REQUEST
+                        : transfer->is_sent          ? BB_FAILURE_ANSWER_LOST
+                                                     : failure_before_request(transfer, result);
     snprintf(transfer->failure_text, sizeof transfer->failure_text, "%s", words);
 }
 

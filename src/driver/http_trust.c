@@ -8,6 +8,8 @@
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
+#include "driver/http_flood.h"
+
 enum { FRESH_S = 24 * 60 * 60 };
 
 struct bb_http_trust {
@@ -73,6 +75,7 @@ static void refresh(struct bb_http_trust *trust) {
 static CURLcode on_context(CURL *easy, void *context, void *user) {
     struct bb_http_trust *trust = user;
     (void)easy;
+    bb_http_flood_watch(context);
     pthread_mutex_lock(&trust->lock);
     refresh(trust);
     bool is_read = trust->store != NULL;

@@ -19,7 +19,7 @@
 
 /* Atomic, because libcurl may look up names in a thread of its own. */
 static atomic_size_t counts[ALLOC_SOURCES], total, bytes;
-static atomic_long live, live_bytes;
+static atomic_long live, live_bytes, peak_bytes;
 static atomic_bool counting, failed;
 static atomic_size_t fail_at; /* 0: never */
 static atomic_bool fail_after;
@@ -41,12 +41,18 @@ static long cost_of(void *block) {
     return (long)malloc_usable_size(block) + 16;
 }
 
+static void add_bytes(long more) {
+    long now = atomic_fetch_add(&live_bytes, more) + more, most = atomic_load(&peak_bytes);
+    while (now > most && !atomic_compare_exchange_weak(&peak_bytes, &most, now))
+        ;
+}
+
 static void *take(alloc_source source, size_t size) {
     void *block = runs_out(source, size) ? NULL : malloc(size);
     if (block == NULL)
         return NULL;
     atomic_fetch_add(&live, 1);
-    atomic_fetch_add(&live_bytes, cost_of(block));
+    add_bytes(cost_of(block));
     return block;
 }
 
@@ -58,7 +64,7 @@ static void *retake(alloc_source source, void *block, size_t size) {
     long before = cost_of(block);
     void *moved = realloc(block, size);
     if (moved != NULL)
-        atomic_fetch_add(&live_bytes, cost_of(moved) - before);
+        add_bytes(cost_of(moved) - before);
     return moved;
 }
 
@@ -206,6 +212,14 @@ long alloc_live(void) {
 
 long alloc_live_bytes(void) {
     return atomic_load(&live_bytes);
+}
+
+void alloc_peak_begin(void) {
+    atomic_store(&peak_bytes, atomic_load(&live_bytes));
+}
+
+long alloc_peak_bytes(void) {
+    return atomic_load(&peak_bytes);
 }
 
 /* ---------------------------------------------------------------- failing -- */

@@ -62,4 +62,8 @@ long alloc_live(void);
 /* What those blocks cost: never less than they really take of the heap. */
 long alloc_live_bytes(void);
 
+/* The most that they have cost at one time since alloc_peak_begin. */
+void alloc_peak_begin(void);
+long alloc_peak_bytes(void);
+
 #endif

@@ -86,6 +86,15 @@ static void make_certificate(server *receiver, const server_options *options) {
         server_die("certificate");
 }
 
+static void speak_http2(server *receiver, const server_options *options) {
+    static const char no_settings[] = "\0\0\0\4\0\0\0\0";
+    bool has_own = options->greeting != NULL;
+    receiver->greeting_length = has_own ? options->greeting_length : sizeof(no_settings);
+    receiver->greeting =
+        server_copy(receiver, has_own ? options->greeting : no_settings, receiver->greeting_length);
+    server_http2_offer(receiver->tls);
+}
+
 static void init_lock(server *receiver) {
     pthread_mutexattr_t mutex;
     pthread_mutexattr_init(&mutex);
@@ -140,6 +149,8 @@ server *server_start(const server_options *options) {
         server_die("eventfd");
     if (options->tls_names != NULL)
         make_certificate(receiver, options);
+    if (options->http2)
+        speak_http2(receiver, options);
     if (options->own_process)
         serve_in_child(receiver);
     else if (pthread_create(&receiver->thread, NULL, serve_in_thread, receiver) != 0)
@@ -228,7 +239,7 @@ static server_step *copy_steps(server *receiver, const server_step *steps, size_
         copies[i].headers = copy_text(receiver, steps[i].headers);
         copies[i].body = copy_bytes(receiver, steps[i].body, &copies[i].body_length);
         copies[i].raw = copy_bytes(receiver, steps[i].raw, &copies[i].raw_length);
-        copies[i].repeat = copy_text(receiver, steps[i].repeat);
+        copies[i].repeat = copy_bytes(receiver, steps[i].repeat, &copies[i].repeat_length);
         copies[i].tail = copy_text(receiver, steps[i].tail);
     }
     return copies;

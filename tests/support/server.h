@@ -1,7 +1,8 @@
 /*
  * A small HTTP/1.1 server on 127.0.0.1 that follows a script, mostly to misbehave on purpose, and
  * records what really arrived. One poll loop, in a thread of the test or in a process of its own.
- * It serves what libcurl sends: no chunked requests, no pipelining.
+ * It serves what libcurl sends: no chunked requests, no pipelining. Of HTTP/2 it knows how a
+ * request comes; what it answers are the bytes of frames that a script has.
  *
  * Every call fails the program (abort, with a sentence) when the machine refuses: a test cannot go
  * on without its receiver. What a test thread passes in is copied; what it is handed is borrowed
@@ -21,6 +22,12 @@ typedef struct server_options {
     const char *tls_names;
     int tls_expired; /* not 0: the certificate ended yesterday */
     int own_process; /* not 0: serve from a child process */
+    /* Not 0: who offers HTTP/2 with the handshake gets it. `greeting`: the frames that are sent
+     * then (NULL: SETTINGS without a setting). Its requests have no script but that of every path,
+     * whose steps have `raw`; they are recorded without headers and body. */
+    int http2;
+    const char *greeting;
+    size_t greeting_length;
 } server_options;
 
 /* What follows the bytes of an answer. */
@@ -57,6 +64,7 @@ typedef struct server_step {
     const char *raw;        /* sent as it is, in place of status, headers and body */
     size_t raw_length;      /* 0: to the NUL */
     const char *repeat;     /* follows the above, again and again ... */
+    size_t repeat_length;   /* 0: to the NUL */
     size_t repeat_bytes;    /* ... for this many bytes; 0: without end */
     server_echo echo;       /* after the body */
     const char *tail;       /* closes what `echo` was put into */

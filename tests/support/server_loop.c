@@ -23,6 +23,8 @@ typedef struct connection {
     size_t number;
     stage stage;
     short tls_wants; /* poll events of the handshake */
+    bool http2;      /* is spoken: what comes while it is answered is read, and dropped */
+    bool greeted;    /* the client's preface has come */
     bool ended;      /* counted as ended */
     bool unanswered; /* counted as waiting */
     char *in;
@@ -170,6 +172,30 @@ static void consider_request(loop *l, connection *c) {
     begin_step(c, c->step);
 }
 
+static void drop_input(connection *c, size_t length) {
+    memmove(c->in, c->in + length, c->in_length - length);
+    c->in_length -= length;
+}
+
+static void consider_http2(loop *l, connection *c) {
+    size_t preface = c->greeted ? 0 : server_http2_preface(c->in_length);
+    if (!c->greeted && preface == 0)
+        return;
+    drop_input(c, preface);
+    c->greeted = true;
+    server_http2_seen seen = server_http2_look(c->in, c->in_length);
+    if (!seen.has_headers)
+        return;
+    if (c->step == NULL)
+        c->step = choose_step(l, " /", 2);
+    if (!seen.is_whole && c->step->moment == SERVER_AFTER_BODY)
+        return;
+    c->request = server_http2_record(l->receiver, seen.is_whole, c->number);
+    c->unanswered = true;
+    drop_input(c, seen.length);
+    begin_step(c, c->step);
+}
+
 static void count_answer(loop *l, connection *c) {
     server_lock(l->receiver);
     l->receiver->waiting -= c->unanswered;
@@ -214,10 +240,20 @@ static void answer_on(loop *l, connection *c) {
 
 /* --------------------------------------------------------------- events -- */
 
+/* It is short, and the first: there is room for all of it. */
+static void greet(loop *l, connection *c) {
+    const server *receiver = l->receiver;
+    c->http2 = receiver->greeting != NULL && server_http2_is_spoken(c->ssl);
+    if (c->http2 && write_counted(l, c, receiver->greeting, receiver->greeting_length) !=
+                        (ssize_t)receiver->greeting_length)
+        drop(l, c);
+}
+
 static void handshake(loop *l, connection *c) {
     int done = SSL_accept(c->ssl);
     if (done == 1) {
         c->stage = STAGE_READING;
+        greet(l, c);
         return;
     }
     int error = SSL_get_error(c->ssl, done);
@@ -250,7 +286,9 @@ static bool receive(connection *c) {
 /* A request counts as arrived although its sender hung up right behind it. */
 static void read_on(loop *l, connection *c) {
     bool open = receive(c);
-    if (c->stage == STAGE_READING)
+    if (c->stage == STAGE_READING && c->http2)
+        consider_http2(l, c);
+    else if (c->stage == STAGE_READING)
         consider_request(l, c);
     if (!open)
         drop(l, c);
@@ -261,6 +299,8 @@ static void advance(loop *l, connection *c, short events) {
         handshake(l, c);
     else if ((c->stage == STAGE_READING || c->stage == STAGE_IGNORING) && events != 0)
         read_on(l, c);
+    else if (c->stage == STAGE_ANSWERING && c->http2 && (events & POLLIN) != 0 && !receive(c))
+        drop(l, c);
     else if ((events & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
         drop(l, c);
     if (c->stage == STAGE_WAITING)
@@ -308,7 +348,7 @@ static short wanted_events(const connection *c, int64_t now) {
     case STAGE_HANDSHAKE:
         return c->tls_wants;
     case STAGE_ANSWERING:
-        return (short)(POLLRDHUP | (now >= c->due_ms ? POLLOUT : 0));
+        return (short)(POLLRDHUP | (c->http2 ? POLLIN : 0) | (now >= c->due_ms ? POLLOUT : 0));
     case STAGE_WAITING:
         return POLLRDHUP;
     default:

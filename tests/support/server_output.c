@@ -94,8 +94,7 @@ static void make_head(server_output *output, const server_step *step,
     fclose(out);
 }
 
-static void make_unit(server_output *output, const char *repeat) {
-    size_t length = strlen(repeat);
+static void make_unit(server_output *output, const char *repeat, size_t length) {
     size_t times = UNIT / length + 1;
     output->unit_length = times * length;
     output->unit = malloc(output->unit_length);
@@ -116,7 +115,7 @@ void server_output_begin(server_output *output, const server_step *step,
     memset(output, 0, sizeof(*output));
     make_head(output, step, request);
     if (step->repeat != NULL)
-        make_unit(output, step->repeat);
+        make_unit(output, step->repeat, step->repeat_length);
     output->limit = whole_length(output, step);
     if (step->stop_after != 0 && step->stop_after < output->limit)
         output->limit = step->stop_after;

@@ -40,6 +40,8 @@ struct server {
     int wake;
     int port;
     SSL_CTX *tls;
+    const char *greeting; /* of HTTP/2; NULL: it is not spoken */
+    size_t greeting_length;
     char directory[256];
     char ca_file[300];
     pthread_t thread;
@@ -68,6 +70,29 @@ size_t server_head_length(const char *bytes, size_t length, size_t *body_length)
 /* Keeps a request whose head is `head` bytes long, and wakes who waits for it. */
 server_request *server_record(server *receiver, const char *bytes, size_t head, size_t body,
                               size_t connection);
+
+/* What has come of the next request, over HTTP/2. */
+typedef struct server_http2_seen {
+    bool has_headers;
+    bool is_whole;
+    size_t length; /* of the frames up to it */
+} server_http2_seen;
+
+/* Looks at the frames in `bytes`, which do not begin with the preface any more. */
+server_http2_seen server_http2_look(const char *bytes, size_t length);
+
+/* The length of the preface that a client begins with; 0 while it is not all there. */
+size_t server_http2_preface(size_t length);
+
+/* As server_record, of a request whose inside is not looked at. */
+server_request *server_http2_record(server *receiver, bool is_whole, size_t connection);
+
+/* Lets a context choose HTTP/2 of those who offer it, and says whether a connection has. */
+void server_http2_offer(SSL_CTX *tls);
+bool server_http2_is_spoken(const SSL *ssl);
+
+/* Keeps a request, with the lock held, and wakes who waits for it. */
+void server_keep(server *receiver, server_request *request);
 
 /* The bytes of an answer, made by server_output_begin. */
 typedef struct server_output {

@@ -72,7 +72,7 @@ static void read_headers(server *receiver, server_request *request, const char *
     request->headers = fields;
 }
 
-static void keep(server *receiver, server_request *request) {
+void server_keep(server *receiver, server_request *request) {
     if (receiver->request_count == SERVER_MAX_REQUESTS) {
         errno = ENOBUFS;
         server_die("too many requests");
@@ -96,7 +96,7 @@ server_request *server_record(server *receiver, const char *bytes, size_t head, 
     request->connection = connection;
     request->time_ms = server_now_ms();
     request->complete = body == content_length(bytes, bytes + head);
-    keep(receiver, request);
+    server_keep(receiver, request);
     server_unlock(receiver);
     return request;
 }

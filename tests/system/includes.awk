@@ -9,7 +9,7 @@ BEGIN {
     # Third-party headers, and the files (without suffix) that may see each, be it
     # through another header.
     home["^cjson/"] = "^base/json$"
-    home["^openssl/"] = "^(base/digest|driver/http_trust)$"
+    home["^openssl/"] = "^(base/digest|driver/http_(trust|flood))$"
     home["^utf8proc[.]h$"] = "^base/text[a-z0-9_]*$"
     home["^curl/"] = "^(base/url|driver/http[a-z0-9_]*)$"
     home["^ares[a-z_]*[.]h$"] = "^driver/resolver[a-z0-9_]*$"

@@ -87,8 +87,9 @@ static void a_connection_that_hangs_is_a_retry_at_the_connect_limit(void **state
     fill_queue(port, fds);
     posting_add(w->dispatcher, BB_SLACK, "hook", url_of(port));
     int64_t began = server_now_ms();
-    post_in_vain(w, BB_RETRY);
+    const bb_attempt_report *row = post_in_vain(w, BB_RETRY);
     assert_true(server_now_ms() - began >= LIMIT_MS * 9 / 10);
+    assert_non_null(strstr(row->outcome->text, "no connection: "));
     for (int i = 0; i < QUEUE; i++)
         close(fds[i]);
     close(fd);

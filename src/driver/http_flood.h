@@ -1,0 +1,20 @@
+/*
+ * How much a receiver may make libcurl read at a stretch. Over HTTP/2 libcurl 7.88 goes on reading
+ * for as long as frames come that belong to no answer (SETTINGS, PING), so one receiver would keep
+ * the thread, past every time limit. Such a connection is cut here, within OpenSSL.
+ */
+#ifndef BB_DRIVER_HTTP_FLOOD_H
+#define BB_DRIVER_HTTP_FLOOD_H
+
+#include <stdbool.h>
+
+/* Begins a stretch: before each call in which libcurl may read. Each thread has its own. */
+void bb_http_flood_begin(void);
+
+/* Whether a connection was cut in this stretch. */
+bool bb_http_flood_has_cut(void);
+
+/* Watches the connections of a context (an SSL_CTX *). */
+void bb_http_flood_watch(void *context);
+
+#endif
