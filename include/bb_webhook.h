@@ -37,6 +37,7 @@
 #define BB_WEBHOOK_H
 
 #include "bb_webhook_background.h"
+#include "bb_webhook_egress.h"
 #include "bb_webhook_event.h"
 #include "bb_webhook_outbox.h"
 
@@ -107,6 +108,10 @@ typedef struct bb_webhook {
     int no_rate;             /* not 0: no limit but what answers say */
     uint32_t age_limit_s;    /* older ones are dead; 0: 24 hours, of Custom none */
     uint32_t max_attempts;   /* 0: as many as the schedule has */
+
+    int insecure_allow_private_addresses; /* not 0: this one's receiver may be inside the network,
+                                             on any port: see bb_webhook_egress.h */
+    int reserved;                         /* zero */
 } bb_webhook;
 #define BB_WEBHOOK_INIT BB_INIT_STRUCT(bb_webhook)
 
@@ -140,10 +145,13 @@ typedef struct bb_options {
     uint32_t max_parallel;                   /* attempts of one post at once; 0: 64 */
     int http2;                               /* not 0: offer HTTP/2 over TLS */
     int insecure_allow_http;                 /* not 0: http:// URLs too */
-    int insecure_allow_private_addresses;    /* not 0: loopback, private and
-                                                link-local addresses too */
+    int insecure_allow_private_addresses;    /* not 0: loopback, private and other addresses that
+                                                are not public too, but no metadata service; of all
+                                                webhooks */
     int reserved;                            /* zero */
     const bb_background_options *background; /* copied; NULL: the usual case */
+    const bb_egress *egress;                 /* copied: which addresses and ports; NULL: public
+                                                addresses */
 } bb_options;
 #define BB_OPTIONS_INIT BB_INIT_STRUCT(bb_options)
 

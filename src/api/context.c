@@ -1,9 +1,11 @@
 /* What every call needs of its dispatcher: whether it may use it, the time, new ids. */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/dispatcher.h"
 #include "driver/clock.h"
 #include "driver/process.h"
+#include "event/webhook.h"
 
 int bb_dispatcher_check(const struct bb_dispatcher *d, bb_error *error) {
     if (!d)
@@ -65,10 +67,21 @@ struct bb_http_config bb_dispatcher_http(const struct bb_dispatcher *d) {
     return (struct bb_http_config){
         .mem = &d->settings.mem,
         .trust = d->trust,
+        .guard = d->guard,
         .max_parallel = (long)options->max_parallel,
         .connect_timeout_ms = (long)options->connect_timeout_ms,
         .http2 = options->http2 != 0,
         .allow_http = d->settings.policy.allow_http,
-        .allow_private = d->settings.policy.allow_private,
+        .allow_private = d->settings.policy.bounds.allow_private,
     };
+}
+
+void bb_dispatcher_log_refused(const struct bb_dispatcher *d, const bb_webhook *webhook,
+                               const struct bb_transfer *transfer) {
+    char label[104], line[480];
+    if (!*transfer->refused || !d->settings.options.log)
+        return;
+    snprintf(line, sizeof line, "webhook \"%s\": not connected to %s",
+             bb_webhook_label(webhook, label), transfer->refused);
+    bb_settings_log(&d->settings, BB_WARN, line);
 }

@@ -140,7 +140,8 @@ static int build(struct bb_dispatcher *d, bb_error *error) {
         return code;
     set_rules(d);
     d->trust = bb_http_trust_new(&d->settings.mem, d->settings.options.ca_file);
-    if (!d->trust)
+    d->guard = bb_http_guard_new(&d->settings.mem, d->settings.guard);
+    if (!d->trust || !d->guard)
         return bb_fail_memory(error);
     struct bb_http_config config = bb_dispatcher_http(d);
     d->http = bb_http_new(&config);
@@ -176,10 +177,13 @@ int bb_dispatcher_new(const bb_options *options, bb_dispatcher **dispatcher, bb_
     int code = bb_settings_read(&settings, options, error);
     if (code)
         return code;
-    if (!bb_http_global_start())
+    if (!bb_http_global_start()) {
+        bb_settings_free(&settings);
         return bb_fail(error, BB_ERR_SYSTEM, "libcurl could not be started");
+    }
     struct bb_dispatcher *d = bb_mem_zalloc(&settings.mem, sizeof *d);
     if (!d) {
+        bb_settings_free(&settings);
         bb_http_global_stop();
         return bb_fail_memory(error);
     }
@@ -204,6 +208,7 @@ int bb_dispatcher_free(bb_dispatcher *d) {
         return code;
     bb_allocator mem = d->settings.mem;
     bb_http_free(d->http);
+    bb_http_guard_free(d->guard);
     bb_http_trust_free(d->trust);
     while (d->standings)
         bb_standing_detach(d, d->standings);
@@ -211,6 +216,7 @@ int bb_dispatcher_free(bb_dispatcher *d) {
     close_store(d);
     destroy_locks(d);
     bb_arena_free(&d->arena);
+    bb_settings_free(&d->settings);
     bb_mem_free(&mem, d);
     bb_http_global_stop();
     return BB_OK;
@@ -231,13 +237,23 @@ static int open_queue(bb_dispatcher *d, struct bb_hook *hook, bb_error *error) {
     return bb_fail_memory(error);
 }
 
+/* Held against this host's own addresses, too. */
+static int make_hook(bb_dispatcher *d, const bb_webhook *webhook, struct bb_hook **hook,
+                     bb_error *error) {
+    struct bb_policy policy = d->settings.policy;
+    policy.bounds = bb_http_guard_hold(d->guard, policy.bounds.allow_private);
+    int code = bb_hook_new(&d->settings.mem, &policy, webhook, hook, error);
+    bb_http_guard_release(d->guard);
+    return code;
+}
+
 static int change(bb_dispatcher *d, const bb_webhook *webhook, registry_change *apply,
                   bb_error *error) {
     struct bb_hook *hook;
     int code = bb_dispatcher_check(d, error);
     if (code)
         return code;
-    code = bb_hook_new(&d->settings.mem, &d->settings.policy, webhook, &hook, error);
+    code = make_hook(d, webhook, &hook, error);
     if (code)
         return code;
     bb_hook_retain(hook); /* once it is in the registry, another thread may remove it */

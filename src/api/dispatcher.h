@@ -39,6 +39,7 @@ struct bb_dispatcher {
     struct bb_registry *registry;
     struct bb_alarm alarm;
     struct bb_http_trust *trust;
+    struct bb_http_guard *guard;
     struct bb_http *http; /* for posts */
 
     pthread_mutex_t lock;                       /* guards standings, scheduler, counters */
@@ -82,6 +83,10 @@ struct bb_moment bb_dispatcher_moment(struct bb_dispatcher *dispatcher);
 
 /* How requests are sent. */
 struct bb_http_config bb_dispatcher_http(const struct bb_dispatcher *dispatcher);
+
+/* Tells the operator which addresses the guard has refused a transfer, if any. */
+void bb_dispatcher_log_refused(const struct bb_dispatcher *dispatcher, const bb_webhook *webhook,
+                               const struct bb_transfer *transfer);
 
 /* An id for an event that has none. */
 void bb_dispatcher_new_id(struct bb_dispatcher *dispatcher, char out[80]);

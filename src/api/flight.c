@@ -127,6 +127,7 @@ void bb_flight_finish(struct bb_courier_flight *flight) {
     response.body = bb_buf_data(&transfer->body);
     response.body_length = transfer->body.length;
     response.request = &flight->request;
+    bb_dispatcher_log_refused(flight->courier->dispatcher, &flight->hook->webhook, transfer);
     judge(flight, &response, &outcome);
     end_with(flight, &outcome);
 }
@@ -164,6 +165,7 @@ static void send_request(struct bb_courier_flight *flight, const struct bb_addre
     transfer->timeout_ms = (long)left_of(options->timeout_ms, used_ms);
     transfer->connect_timeout_ms = (long)left_of(options->connect_timeout_ms, used_ms);
     transfer->owner = flight;
+    transfer->allow_private = flight->hook->webhook.insecure_allow_private_addresses != 0;
     transfer->is_signed_url = flight->request.url.text != flight->hook->target;
     transfer->addresses = addresses ? addresses->list : NULL;
     transfer->addresses_version = addresses ? addresses->version : 0;

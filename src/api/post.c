@@ -99,6 +99,7 @@ static void finish(struct post *post, struct delivery *delivery) {
     judge(post, delivery, &response);
     bb_standing_end_post(post->dispatcher, delivery->standing, transfer->is_sent);
     fill_in_times(delivery);
+    bb_dispatcher_log_refused(post->dispatcher, &delivery->hook->webhook, transfer);
     log_outcome(post, delivery);
     bb_transfer_free(transfer);
     bb_arena_free(&delivery->request.arena);
@@ -118,6 +119,7 @@ static bool send_request(struct post *post, struct delivery *delivery, int64_t l
         .request = &delivery->request,
         .timeout_ms = (long)(timeout < left_ms ? timeout : left_ms),
         .owner = delivery,
+        .allow_private = delivery->hook->webhook.insecure_allow_private_addresses != 0,
     };
     if (bb_batch_request(&post->batch, delivery->hook, delivery->rendering, &signing,
                          &delivery->request, NULL) == BB_OK &&

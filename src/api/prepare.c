@@ -92,8 +92,10 @@ int bb_webhook_prepare(const bb_options *options, const bb_webhook *webhook, con
     if (code)
         return code;
     struct prepared *p = bb_mem_zalloc(&settings.mem, sizeof *p);
-    if (!p)
+    if (!p) {
+        bb_settings_free(&settings);
         return bb_fail_memory(error);
+    }
     p->settings = settings;
     bb_arena_init(&p->request.arena, &p->settings.mem);
     bb_arena_init(&p->scratch, &p->settings.mem);
@@ -115,6 +117,7 @@ void bb_request_free(bb_request *request) {
     bb_arena_free(&p->scratch);
     bb_hook_release(p->hook);
     bb_arena_free(&p->request.arena);
+    bb_settings_free(&p->settings);
     bb_mem_free(&mem, p);
 }
 

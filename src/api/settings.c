@@ -85,9 +85,26 @@ static bool is_header_value(const char *text) {
     return true;
 }
 
+static int read_egress(struct bb_settings *settings, const bb_egress *given, bb_error *error) {
+    bb_egress own = BB_EGRESS_INIT;
+    if (!given)
+        return BB_OK;
+    int code = bb_struct_read(&own, sizeof own, given, "options.egress", error);
+    return code ? code : bb_guard_new(&settings->mem, &own, &settings->guard, error);
+}
+
+static void set_policy(struct bb_settings *settings) {
+    settings->policy = (struct bb_policy){
+        .bounds = {.guard = settings->guard,
+                   .allow_private = settings->options.insecure_allow_private_addresses != 0},
+        .allow_http = settings->options.insecure_allow_http != 0,
+    };
+}
+
 int bb_settings_read(struct bb_settings *settings, const bb_options *options, bb_error *error) {
     bb_options *own = &settings->options;
     *own = (bb_options)BB_OPTIONS_INIT;
+    settings->guard = NULL;
     int code = options ? bb_struct_read(own, sizeof *own, options, "options", error) : BB_OK;
     if (code == BB_OK)
         code = bb_allocator_read(&settings->mem, own->allocator, error);
@@ -101,9 +118,15 @@ int bb_settings_read(struct bb_settings *settings, const bb_options *options, bb
         own->clock = system_clock;
     if (!is_header_value(own->user_agent))
         return bb_fail(error, BB_ERR_ARGUMENT, "options.user_agent has a control character in it");
-    settings->policy.allow_http = own->insecure_allow_http != 0;
-    settings->policy.allow_private = own->insecure_allow_private_addresses != 0;
-    return BB_OK;
+    code = read_egress(settings, own->egress, error);
+    own->egress = NULL; /* the caller's, no longer needed */
+    set_policy(settings);
+    return code;
+}
+
+void bb_settings_free(struct bb_settings *settings) {
+    bb_mem_free(&settings->mem, settings->guard);
+    settings->guard = NULL;
 }
 
 int64_t bb_settings_now_ms(const struct bb_settings *settings) {

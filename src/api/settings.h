@@ -11,11 +11,13 @@ struct bb_settings {
     bb_options options;               /* defaults filled in; texts still the caller's */
     bb_background_options background; /* likewise */
     struct bb_policy policy;
-    bool has_own_clock; /* the host's */
+    struct bb_guard *guard; /* the policy's; owned */
+    bool has_own_clock;     /* the host's */
 };
 
-/* `options` may be NULL. */
+/* `options` may be NULL. On an error nothing is left to free. */
 int bb_settings_read(struct bb_settings *settings, const bb_options *options, bb_error *error);
+void bb_settings_free(struct bb_settings *settings);
 
 int64_t bb_settings_now_ms(const struct bb_settings *settings);
 

@@ -27,7 +27,7 @@ static const struct failure failures[] = {
     [BB_FAILURE_TLS] = {BB_RETRY, 0, "no TLS session"},
     [BB_FAILURE_CERTIFICATE] = {BB_RETRY, BB_ADVICE_OPERATOR, "its certificate was not accepted"},
     [BB_FAILURE_REFUSED_ADDRESS] = {BB_DEAD, BB_ADVICE_OPERATOR,
-                                    "its name leads to a private or local address"},
+                                    "it leads to an address that is refused"},
     [BB_FAILURE_NOT_STARTED] = {BB_RETRY, 0, "not sent"},
     [BB_FAILURE_ANSWER_LOST] = {BB_UNKNOWN, 0, "sent, but the answer was lost"},
     [BB_FAILURE_REFUSED_REQUEST] = {BB_RETRY, 0, "it refused the request unread"},
@@ -44,7 +44,9 @@ static void judge_failure(struct bb_secrets *secrets, const bb_webhook *webhook,
                           const bb_response *response, bb_outcome *outcome) {
     char label[104];
     const struct failure *failure = failure_of(response);
-    const char *words = response->failure_text ? response->failure_text : "";
+    /* the HTTP library's may tell an address, which is for the operator only */
+    bool tells_words = response->failure_text && response->failure != BB_FAILURE_REFUSED_ADDRESS;
+    const char *words = tells_words ? response->failure_text : "";
     const char *clean = bb_redact(secrets, words);
     outcome->verdict = failure->verdict;
     outcome->advice = failure->advice;

@@ -1,8 +1,9 @@
 #include "delivery/target.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "delivery/address.h"
 #include "event/webhook.h"
 
 static int fail_url(const bb_webhook *webhook, const char *what, bb_error *error) {
@@ -11,14 +12,43 @@ static int fail_url(const bb_webhook *webhook, const char *what, bb_error *error
                    what);
 }
 
+static int check_address(const bb_webhook *webhook, const struct bb_bounds *bounds,
+                         const struct bb_url *url, bb_error *error) {
+    char what[200];
+    const char *rule = bb_guard_judge_host(bounds, url->host);
+    if (!rule)
+        return BB_OK;
+    if (rule == bb_guard_denied)
+        return fail_url(webhook, "its host is one that egress.deny_addresses refuses", error);
+    if (rule == bb_guard_metadata)
+        return fail_url(webhook,
+                        "its host is a cloud's metadata service (only an entry for just that "
+                        "address in egress.allow_addresses would allow it)",
+                        error);
+    snprintf(what, sizeof what,
+             "its host is not a public address: %s (egress.allow_addresses or "
+             "insecure_allow_private_addresses would allow it)",
+             rule);
+    return fail_url(webhook, what, error);
+}
+
+static unsigned port_of(const struct bb_url *url) {
+    if (*url->port)
+        return (unsigned)strtoul(url->port, NULL, 10);
+    return strcmp(url->scheme, "https") == 0 ? 443 : 80;
+}
+
 static int check_place(const struct bb_endpoint *endpoint, const bb_webhook *webhook,
                        const struct bb_policy *policy, const struct bb_url *url, bb_error *error) {
+    struct bb_bounds bounds = policy->bounds;
+    bounds.allow_private |= webhook->insecure_allow_private_addresses != 0;
     if (strcmp(url->scheme, "https") != 0 && !policy->allow_http)
         return fail_url(webhook, "is not https (insecure_allow_http would allow it)", error);
-    if (bb_address_host_is_private(url->host) && !policy->allow_private)
-        return fail_url(webhook,
-                        "its host is a private or local address "
-                        "(insecure_allow_private_addresses would allow it)",
+    int code = check_address(webhook, &bounds, url, error);
+    if (code)
+        return code;
+    if (!bb_guard_has_port(&bounds, policy->allow_http, port_of(url)))
+        return fail_url(webhook, "its port is not an allowed one (egress.ports would allow it)",
                         error);
     if (!webhook->allow_any_host && !bb_endpoint_has_host(endpoint, url->host))
         return fail_url(webhook,

@@ -3,12 +3,13 @@
 #define BB_DELIVERY_TARGET_H
 
 #include "base/error.h"
+#include "delivery/guard.h"
 #include "endpoint/endpoint.h"
 
 /* The operator's word, from bb_options. */
 struct bb_policy {
+    struct bb_bounds bounds; /* of all webhooks: one may have switched on more */
     bool allow_http;
-    bool allow_private;
 };
 
 /* Parses, checks and rewrites the webhook's URL into what is requested. The

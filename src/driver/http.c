@@ -16,14 +16,20 @@ enum {
     KEPT_CONNECTIONS = 256
 };
 
+/* What transfers by the same rules for addresses have in common. */
+struct circle {
+    CURLSH *
+        share; /* TLS sessions: libcurl keeps them by easy handle otherwise. NULL: not needed yet */
+    CURL *idle[IDLE_HANDLES];
+    size_t idle_count;
+};
+
 struct bb_session {
     struct bb_session *next;
     int64_t given_ms;                    /* back to the pool */
     const struct bb_http_config *config; /* the pool's */
     CURLM *multi;
-    CURLSH *share; /* TLS sessions: libcurl keeps them by easy handle otherwise */
-    CURL *idle[IDLE_HANDLES];
-    size_t idle_count;
+    struct circle circles[BB_HTTP_RULES];
     struct bb_transfer *running; /* a list, for the day when `multi` fails */
     bool is_broken;              /* it has: not used again */
 };
@@ -53,10 +59,12 @@ struct bb_http *bb_http_new(const struct bb_http_config *config) {
 }
 
 static void session_free(struct bb_session *session) {
-    while (session->idle_count > 0)
-        curl_easy_cleanup(session->idle[--session->idle_count]);
+    for (struct circle *c = session->circles; c < session->circles + BB_HTTP_RULES; c++)
+        while (c->idle_count > 0)
+            curl_easy_cleanup(c->idle[--c->idle_count]);
     curl_multi_cleanup(session->multi);
-    curl_share_cleanup(session->share);
+    for (size_t i = 0; i < BB_HTTP_RULES; i++)
+        curl_share_cleanup(session->circles[i].share);
     bb_mem_free(session->config->mem, session);
 }
 
@@ -76,15 +84,30 @@ void bb_http_free(struct bb_http *http) {
     bb_mem_free(http->config.mem, http);
 }
 
+/* The first circle's connections are the multi handle's own; the other ones have theirs with their
+ * share, where no other transfer finds them. */
+static bool open_circle(struct circle *circle, bool is_first) {
+    if (circle->share)
+        return true;
+    CURLSH *share = curl_share_init();
+    if (share &&
+        curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK &&
+        (is_first ||
+         curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) == CURLSHE_OK)) {
+        circle->share = share;
+        return true;
+    }
+    curl_share_cleanup(share);
+    return false;
+}
+
 static struct bb_session *session_new(const struct bb_http_config *config) {
     struct bb_session *session = bb_mem_zalloc(config->mem, sizeof *session);
     if (!session)
         return NULL;
     session->config = config;
     session->multi = curl_multi_init();
-    session->share = curl_share_init();
-    if (!session->multi || !session->share ||
-        curl_share_setopt(session->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION)) {
+    if (!session->multi || !open_circle(session->circles, true)) {
         session_free(session);
         return NULL;
     }
@@ -149,24 +172,30 @@ static void list_remove(struct bb_session *session, const struct bb_transfer *tr
     *at = transfer->next;
 }
 
-static CURL *take_handle(struct bb_session *session) {
-    if (session->idle_count > 0)
-        return session->idle[--session->idle_count];
-    CURL *easy = bb_transfer_new_handle(session->config);
+static struct circle *circle_of(struct bb_session *session, const struct bb_transfer *transfer) {
+    return &session->circles[bb_transfer_rules(transfer, session->config)];
+}
+
+static CURL *take_handle(struct bb_session *session, struct circle *circle) {
+    if (circle->idle_count > 0)
+        return circle->idle[--circle->idle_count];
+    CURL *easy = open_circle(circle, circle == session->circles)
+                     ? bb_transfer_new_handle(session->config)
+                     : NULL;
     if (easy)
-        curl_easy_setopt(easy, CURLOPT_SHARE, session->share);
+        curl_easy_setopt(easy, CURLOPT_SHARE, circle->share);
     return easy;
 }
 
-static void give_handle(struct bb_session *session, CURL *easy) {
-    if (session->idle_count < IDLE_HANDLES)
-        session->idle[session->idle_count++] = easy;
+static void give_handle(struct circle *circle, CURL *easy) {
+    if (circle->idle_count < IDLE_HANDLES)
+        circle->idle[circle->idle_count++] = easy;
     else
         curl_easy_cleanup(easy);
 }
 
 bool bb_session_start(struct bb_session *session, struct bb_transfer *transfer) {
-    CURL *easy = session->is_broken ? NULL : take_handle(session);
+    CURL *easy = session->is_broken ? NULL : take_handle(session, circle_of(session, transfer));
     if (!easy)
         return false;
     if (bb_transfer_bind(transfer, easy) && bb_transfer_arm(transfer, session->config, easy) &&
@@ -188,7 +217,7 @@ static struct bb_transfer *finish(struct bb_session *session, CURL *easy, CURLco
     if (session->is_broken)
         curl_easy_cleanup(easy);
     else
-        give_handle(session, easy);
+        give_handle(circle_of(session, transfer), easy);
     return transfer;
 }
 

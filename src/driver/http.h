@@ -8,17 +8,19 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "driver/http_guard.h"
 #include "driver/http_trust.h"
 #include "endpoint/request.h"
 
 struct bb_http_config {
     const bb_allocator *mem;
-    struct bb_http_trust *trust; /* borrowed for the pool's life */
+    struct bb_http_trust *trust; /* borrowed for the pool's life, like the next */
+    struct bb_http_guard *guard;
     long connect_timeout_ms;
     long max_parallel; /* transfers of one session at once */
     bool http2;
     bool allow_http;
-    bool allow_private;
+    bool allow_private;  /* of every transfer */
     bool needs_no_times; /* nobody looks at a transfer's dns_us, connect_us, ... */
     bool pins_names; /* the caller looks names up and gives addresses; libcurl's cache keeps them */
 
@@ -41,6 +43,9 @@ enum {
     BB_HTTP_HEADERS_MAX = 32 * 1024 /* more, and the answer counts as lost */
 };
 
+/* Transfers with different rules for addresses do not share connections. */
+enum { BB_HTTP_RULES = 2 }; /* the configuration's, and those of transfers that open more */
+
 /* One attempt. The caller fills in the first part; the second is the result. */
 struct bb_transfer {
     const struct bb_request *request; /* stays until the transfer is over */
@@ -49,6 +54,7 @@ struct bb_transfer {
     void *owner;
     struct bb_http_target *target; /* of the request's URL; NULL: none is kept. Stays, too */
     bool is_signed_url;            /* the request's URL is not the target's: query differs */
+    bool allow_private;            /* also where the configuration does not */
     const char *addresses;         /* "192.0.2.1,[2001:db8::1]"; NULL: libcurl looks them up */
     uint64_t addresses_version;
 
@@ -70,7 +76,6 @@ struct bb_transfer {
     size_t header_bytes;
     bool is_head_complete; /* the headers' blank line has come */
     int socket_errno;      /* when no socket could be made */
-    bool is_refused;       /* an address was */
     bool is_cut;           /* the body was longer than is read */
 
     /* kept from one transfer to the next by bb_transfer_reset */
@@ -79,6 +84,8 @@ struct bb_transfer {
     struct bb_buf body;
     char failure_text[256];
     char error[256];
+    char refused[256]; /* "127.0.0.1 (loopback), ...": addresses that were, and by which rule. For
+                          the operator only */
 };
 
 struct bb_http;

@@ -10,7 +10,8 @@
 #include "driver/http_transfer.h"
 
 enum {
-    SHARDS = 4,
+    SHARDS = 4, /* for each of the BB_HTTP_RULES */
+    ALL_SHARDS = SHARDS * BB_HTTP_RULES,
     KEPT_CONNECTIONS = 256,     /* at least, in a shard */
     IDLE_SHARD_MS = 120 * 1000, /* then its connections are dead, or a burden */
     FIRST_DESCRIPTORS = 256,
@@ -39,9 +40,10 @@ struct descriptor {
 
 struct bb_engine {
     struct bb_engine_config config;
-    struct shard shards[SHARDS];
-    CURLSH *share;                  /* TLS sessions */
-    struct descriptor *descriptors; /* by number */
+    struct shard shards[ALL_SHARDS]; /* those of the configuration's rules first */
+    size_t shards_in_use;            /* up to here */
+    CURLSH *share;                   /* TLS sessions */
+    struct descriptor *descriptors;  /* by number */
     size_t descriptor_count;
     struct bb_transfer *finished;
     uint64_t multi_count; /* that were ever made */
@@ -134,17 +136,18 @@ static int on_timer(CURLM *multi, long timeout_ms, void *user) {
 
 /* Of one shard, those in use too. All together leave half of the process's descriptors to others.
  */
-static long most_kept(const struct bb_engine_config *config) {
+static long most_kept(const struct bb_engine *engine) {
+    const struct bb_engine_config *config = &engine->config;
+    rlim_t share = 2 * engine->shards_in_use;
     long most =
         config->max_in_flight > KEPT_CONNECTIONS ? (long)config->max_in_flight : KEPT_CONNECTIONS;
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / (2 * SHARDS) < (rlim_t)most)
-        most = (long)(limit.rlim_cur / (2 * SHARDS));
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / share < (rlim_t)most)
+        most = (long)(limit.rlim_cur / share);
     return most > 0 ? most : 1;
 }
 
 static bool open_shard(struct shard *shard) {
-    const struct bb_engine_config *config = &shard->engine->config;
     if (shard->multi)
         return !shard->is_broken;
     shard->multi = curl_multi_init();
@@ -158,8 +161,19 @@ static bool open_shard(struct shard *shard) {
     curl_multi_setopt(shard->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(shard->multi, CURLMOPT_TIMERDATA, shard);
     /* by default it shrinks when few transfers run, and connections are lost */
-    curl_multi_setopt(shard->multi, CURLMOPT_MAXCONNECTS, most_kept(config));
+    curl_multi_setopt(shard->multi, CURLMOPT_MAXCONNECTS, most_kept(shard->engine));
     return true;
+}
+
+static struct shard *shard_for(struct bb_engine *engine, const struct bb_transfer *transfer) {
+    size_t first = bb_transfer_rules(transfer, &engine->config.http) * SHARDS;
+    if (first + SHARDS > engine->shards_in_use) { /* the others have to share with these */
+        engine->shards_in_use = first + SHARDS;
+        for (size_t i = 0; i < first; i++)
+            if (engine->shards[i].multi)
+                curl_multi_setopt(engine->shards[i].multi, CURLMOPT_MAXCONNECTS, most_kept(engine));
+    }
+    return &engine->shards[first + transfer->target->hash % SHARDS];
 }
 
 static void close_shard(struct shard *shard) {
@@ -179,7 +193,8 @@ struct bb_engine *bb_engine_new(const struct bb_engine_config *config) {
     engine->config.http.opens = on_opened;
     engine->config.http.closes = on_closing;
     engine->config.http.descriptors_user = engine;
-    for (size_t i = 0; i < SHARDS; i++)
+    engine->shards_in_use = SHARDS;
+    for (size_t i = 0; i < ALL_SHARDS; i++)
         engine->shards[i] = (struct shard){.engine = engine, .due_ms = INT64_MAX};
     engine->share = curl_share_init();
     if (engine->share && descriptor_of(engine, 0) &&
@@ -192,7 +207,7 @@ struct bb_engine *bb_engine_new(const struct bb_engine_config *config) {
 void bb_engine_free(struct bb_engine *engine) {
     if (!engine)
         return;
-    for (size_t i = 0; i < SHARDS; i++)
+    for (size_t i = 0; i < ALL_SHARDS; i++)
         close_shard(&engine->shards[i]);
     curl_share_cleanup(engine->share);
     bb_mem_free(engine->config.http.mem, engine->descriptors);
@@ -216,7 +231,7 @@ static CURL *handle_of(struct bb_engine *engine, struct bb_transfer *transfer) {
 }
 
 bool bb_engine_start(struct bb_engine *engine, struct bb_transfer *transfer) {
-    struct shard *shard = &engine->shards[transfer->target->hash % SHARDS];
+    struct shard *shard = shard_for(engine, transfer);
     CURL *easy = open_shard(shard) ? handle_of(engine, transfer) : NULL;
     if (!easy)
         return false;
@@ -326,7 +341,7 @@ void bb_engine_ready(struct bb_engine *engine, int fd, bool read, bool write) {
 
 void bb_engine_run(struct bb_engine *engine, int64_t now_ms) {
     engine->now_ms = now_ms;
-    for (struct shard *shard = engine->shards; shard < engine->shards + SHARDS; shard++) {
+    for (struct shard *shard = engine->shards; shard < engine->shards + ALL_SHARDS; shard++) {
         if (shard->due_ms <= now_ms) {
             shard->due_ms = INT64_MAX;
             act(shard, CURL_SOCKET_TIMEOUT, 0);
@@ -338,7 +353,7 @@ void bb_engine_run(struct bb_engine *engine, int64_t now_ms) {
 
 int64_t bb_engine_due_ms(const struct bb_engine *engine) {
     int64_t due = INT64_MAX;
-    for (size_t i = 0; i < SHARDS; i++)
+    for (size_t i = 0; i < ALL_SHARDS; i++)
         due = engine->shards[i].due_ms < due ? engine->shards[i].due_ms : due;
     return due;
 }

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "delivery/address.h"
 #include "driver/http_flood.h"
 
 /* ---- libcurl's callbacks ---- */
@@ -37,6 +37,52 @@ static size_t on_body(char *data, size_t size, size_t count, void *user) {
     return transfer->is_cut || bb_buf_failed(&transfer->body) ? 0 : n;
 }
 
+/* ---- the address guard ---- */
+
+static void note_refused(struct bb_transfer *transfer, const char *address, const char *rule) {
+    size_t used = strlen(transfer->refused), room = sizeof transfer->refused - used;
+    int more =
+        snprintf(transfer->refused + used, room, "%s%s (%s)", used ? ", " : "", address, rule);
+    if (more < 0 || (size_t)more >= room) /* whole entries only */
+        transfer->refused[used] = '\0';
+}
+
+static bool is_allowed(struct bb_transfer *transfer, const struct bb_address *address) {
+    char text[INET6_ADDRSTRLEN];
+    const struct bb_http_config *config = transfer->config;
+    const char *rule = bb_http_guard_judge(
+        config->guard, config->allow_private || transfer->allow_private, address);
+    if (rule &&
+        inet_ntop(address->length == 4 ? AF_INET : AF_INET6, address->bytes, text, sizeof text))
+        note_refused(transfer, text, rule);
+    return !rule;
+}
+
+static bool is_allowed_socket(struct bb_transfer *transfer, const struct sockaddr *socket_address) {
+    struct bb_address address = {.length = 4};
+    if (socket_address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)socket_address;
+        memcpy(address.bytes, &v4->sin_addr, 4);
+        return is_allowed(transfer, &address);
+    }
+    if (socket_address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const void *)socket_address;
+        address.length = 16;
+        memcpy(address.bytes, &v6->sin6_addr, 16);
+        return is_allowed(transfer, &address);
+    }
+    note_refused(transfer, "an address", "neither IPv4 nor IPv6");
+    return false;
+}
+
+static bool is_allowed_peer(struct bb_transfer *transfer, const char *peer) {
+    struct bb_address address;
+    if (peer && bb_address_read(&address, peer, strlen(peer)))
+        return is_allowed(transfer, &address);
+    note_refused(transfer, "the peer of a connection", "not an address");
+    return false;
+}
+
 static long count_connects(CURL *easy) {
     long connects = 0;
     curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
@@ -45,28 +91,17 @@ static long count_connects(CURL *easy) {
 
 /* libcurl posts again by itself when a kept connection dies under a request: the first may have
  * arrived, so a second is never begun. So it does when HTTP/2 says that the first was refused,
- * which on a new connection is the only reason. */
+ * which on a new connection is the only reason. A kept connection's peer is judged again: it may be
+ * of another time, or of a webhook with other rules. */
 static int on_request(void *user, char *primary_ip, char *local_ip, int primary_port,
                       int local_port) {
     struct bb_transfer *transfer = user;
-    (void)primary_ip, (void)local_ip, (void)primary_port, (void)local_port;
+    (void)local_ip, (void)primary_port, (void)local_port;
+    if (transfer->requests == 0 && !is_allowed_peer(transfer, primary_ip))
+        return CURL_PREREQFUNC_ABORT;
     if (transfer->requests == 0 && transfer->config->http2)
         transfer->is_on_new_connection = count_connects(transfer->easy) > 0;
     return ++transfer->requests > 1 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
-}
-
-static bool is_allowed(const struct bb_http_config *config, const struct sockaddr *address) {
-    if (config->allow_private)
-        return true;
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const void *)address;
-        return !bb_address_is_private((const void *)&v4->sin_addr, 4);
-    }
-    if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const void *)address;
-        return !bb_address_is_private((const void *)&v6->sin6_addr, 16);
-    }
-    return false;
 }
 
 /* Judged here, on the address that is about to be connected to, because a name
@@ -74,10 +109,8 @@ static bool is_allowed(const struct bb_http_config *config, const struct sockadd
 static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
     struct bb_transfer *transfer = user;
     (void)purpose;
-    if (!is_allowed(transfer->config, &address->addr)) {
-        transfer->is_refused = true;
+    if (!is_allowed_socket(transfer, &address->addr))
         return CURL_SOCKET_BAD;
-    }
     curl_socket_t made =
         socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (made == CURL_SOCKET_BAD) /* this machine's trouble: libcurl would blame the far side */
@@ -131,6 +164,10 @@ static bool set_http(CURL *easy) {
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_PREREQFUNCTION, on_request);
     return ok;
+}
+
+size_t bb_transfer_rules(const struct bb_transfer *transfer, const struct bb_http_config *config) {
+    return transfer->allow_private && !config->allow_private;
 }
 
 CURL *bb_transfer_new_handle(const struct bb_http_config *config) {
@@ -258,7 +295,7 @@ static bb_failure failure_before_request(const struct bb_transfer *transfer, CUR
     case CURLE_OPERATION_TIMEDOUT:
         return failure_of_timeout(transfer->easy);
     default:
-        return transfer->is_refused ? BB_FAILURE_REFUSED_ADDRESS : BB_FAILURE_CONNECT;
+        return *transfer->refused ? BB_FAILURE_REFUSED_ADDRESS : BB_FAILURE_CONNECT;
     }
 }
 
@@ -361,7 +398,7 @@ void bb_transfer_reset(struct bb_transfer *transfer) {
     memset(transfer, 0, offsetof(struct bb_transfer, kept_handle));
     empty(&transfer->headers);
     empty(&transfer->body);
-    transfer->failure_text[0] = transfer->error[0] = '\0';
+    transfer->failure_text[0] = transfer->error[0] = transfer->refused[0] = '\0';
 }
 
 void bb_transfer_free(struct bb_transfer *transfer) {

@@ -18,6 +18,9 @@ struct bb_http_target {
     atomic_size_t *count;
 };
 
+/* By which of the BB_HTTP_RULES it goes. */
+size_t bb_transfer_rules(const struct bb_transfer *transfer, const struct bb_http_config *config);
+
 /* A handle with everything set that all transfers share. NULL: no memory. */
 CURL *bb_transfer_new_handle(const struct bb_http_config *config);
 

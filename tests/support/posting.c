@@ -19,6 +19,14 @@ bb_options posting_options(void) {
     return options;
 }
 
+bb_options posting_guarded_options(void) {
+    static const bb_egress any_port = {.struct_size = sizeof(bb_egress), .ports = "*"};
+    bb_options options = posting_options();
+    options.insecure_allow_private_addresses = 0;
+    options.egress = &any_port;
+    return options;
+}
+
 bb_dispatcher *posting_dispatcher(const bb_options *options) {
     bb_options usual = posting_options();
     bb_dispatcher *dispatcher = NULL;

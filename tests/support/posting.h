@@ -45,6 +45,9 @@ void posting_script(world *w, bb_type type, const char *id, const server_step *s
 /* Both insecure switches on, every limit PATIENCE_MS. */
 bb_options posting_options(void);
 
+/* The same with the address guard on, and any port. */
+bb_options posting_guarded_options(void);
+
 /* `options` NULL: posting_options(). */
 bb_dispatcher *posting_dispatcher(const bb_options *options);
 

@@ -13,7 +13,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-enum { MAX_NAMES = 64 };
+enum { MAX_NAMES = 64, MAX_FDS = 4096 };
 
 typedef struct entry {
     char name[256];
@@ -27,8 +27,10 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static entry entries[MAX_NAMES];
 static size_t entry_count;
+static bool shows_peers;
 static size_t hanging;
-static unsigned generation; /* of the table: a hanging lookup ends with its own */
+static struct in_addr asked_for[MAX_FDS]; /* of connections that were made elsewhere; else 0 */
+static unsigned generation;               /* of the table: a hanging lookup ends with its own */
 
 static entry *find(const char *name) {
     for (size_t i = entry_count; i > 0; i--) {
@@ -57,6 +59,12 @@ void resolve_fail(const char *name) {
     add(name, "", 0, false);
 }
 
+void resolve_show_peers(void) {
+    pthread_mutex_lock(&lock);
+    shows_peers = true;
+    pthread_mutex_unlock(&lock);
+}
+
 void resolve_hang(const char *name) {
     add(name, "", 0, true);
 }
@@ -72,6 +80,7 @@ size_t resolve_lookups(const char *name) {
 void resolve_forget(void) {
     pthread_mutex_lock(&lock);
     entry_count = 0;
+    shows_peers = false;
     generation++;
     pthread_cond_broadcast(&changed);
     while (hanging > 0)
@@ -128,7 +137,16 @@ static int redirected_port(const struct sockaddr_in *to) {
     return port;
 }
 
+/* Where a connection leads for the one who made it; 0: where it really does. */
+static void note_asked_for(int fd, struct in_addr address) {
+    pthread_mutex_lock(&lock);
+    if (fd >= 0 && fd < MAX_FDS)
+        asked_for[fd] = shows_peers ? (struct in_addr){0} : address;
+    pthread_mutex_unlock(&lock);
+}
+
 typedef int (*connect_fn)(int, const struct sockaddr *, socklen_t);
+typedef int (*getpeername_fn)(int, struct sockaddr *, socklen_t *);
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic" /* glibc declares the address as a transparent union   \
@@ -137,14 +155,27 @@ int connect(int fd, const struct sockaddr *address, socklen_t length) {
     connect_fn real;
     *(void **)&real = dlsym(RTLD_NEXT, "connect");
     struct sockaddr_in to;
+    note_asked_for(fd, (struct in_addr){0});
     if (address->sa_family != AF_INET || length < sizeof(to))
         return real(fd, address, length);
     memcpy(&to, address, sizeof(to));
     int port = redirected_port(&to);
     if (port != 0) {
+        note_asked_for(fd, to.sin_addr);
         to.sin_port = htons((uint16_t)port);
         to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     }
     return real(fd, (const struct sockaddr *)&to, sizeof(to));
+}
+
+int getpeername(int fd, struct sockaddr *address, socklen_t *length) {
+    getpeername_fn real;
+    *(void **)&real = dlsym(RTLD_NEXT, "getpeername");
+    int code = real(fd, address, length);
+    pthread_mutex_lock(&lock);
+    if (code == 0 && fd < MAX_FDS && asked_for[fd].s_addr != 0 && address->sa_family == AF_INET)
+        ((struct sockaddr_in *)(void *)address)->sin_addr = asked_for[fd];
+    pthread_mutex_unlock(&lock);
+    return code;
 }
 #pragma GCC diagnostic pop

@@ -173,8 +173,9 @@ static void no_public_struct_ends_in_padding(void **state) {
     ENDS_WITH(bb_task, skipped_reason);
     ENDS_WITH(bb_mention, reserved);
     ENDS_WITH(bb_event, mention_count);
-    ENDS_WITH(bb_webhook, max_attempts);
-    ENDS_WITH(bb_options, background);
+    ENDS_WITH(bb_webhook, reserved);
+    ENDS_WITH(bb_options, egress);
+    ENDS_WITH(bb_egress, ports);
     ENDS_WITH(bb_background_options, outbox);
     ENDS_WITH(bb_enqueue_options, keys);
     ENDS_WITH(bb_notice, reserved);

@@ -148,8 +148,7 @@ static const char *const private_addresses[] = {"127.0.0.1",   "127.9.9.9",     
 
 static void a_name_with_a_private_address_is_refused_at_the_connect(void **state) {
     world *w = *state;
-    bb_options options = posting_options();
-    options.insecure_allow_private_addresses = 0;
+    bb_options options = posting_guarded_options();
     posting_use(w, &options);
     size_t count = sizeof(private_addresses) / sizeof(private_addresses[0]);
     for (size_t i = 0; i < count; i++) {
@@ -177,8 +176,7 @@ static void *post_in_thread(void *dispatcher) {
 /* The held post keeps its own connections, so the second has to look the name up again. */
 static void a_name_that_turns_to_a_private_address_is_refused(void **state) {
     world *w = *state;
-    bb_options options = posting_options();
-    options.insecure_allow_private_addresses = 0;
+    bb_options options = posting_guarded_options();
     posting_use(w, &options);
     resolve_to("turning.example", "1.2.3.4", server_port(w->receiver));
     server_on(w->receiver, "/hook", STEPS({.status = 200, .body = "ok", .hold = 1}));
@@ -200,8 +198,7 @@ static void a_name_that_turns_to_a_private_address_is_refused(void **state) {
 
 static void the_test_message_is_held_against_the_same_addresses(void **state) {
     world *w = *state;
-    bb_options options = posting_options();
-    options.insecure_allow_private_addresses = 0;
+    bb_options options = posting_guarded_options();
     posting_use(w, &options);
     resolve_to("inside.example", "127.0.0.1", 0);
     posting_add(w->dispatcher, BB_SLACK, "hook",

@@ -286,8 +286,7 @@ static void failures_before_the_request_tell_nothing(void **state) {
 static void a_refused_address_tells_nothing(void **state) {
     world *w = *state;
     resolve_to("inside.example", "127.0.0.1", 0);
-    bb_options options = posting_options();
-    options.insecure_allow_private_addresses = 0;
+    bb_options options = posting_guarded_options();
     options.log = take_log;
     posting_use(w, &options);
     for (size_t i = 0; i < KINDS; i++)

@@ -151,6 +151,8 @@ static void http_needs_its_switch(void **state) {
     }
 }
 
+static const bb_egress any_port = {.struct_size = sizeof(bb_egress), .ports = "*"};
+
 static const char *const near_hosts[] = {
     "127.0.0.1",
     "127.1",
@@ -205,6 +207,19 @@ static const char *const near_hosts[] = {
     "[64:ff9b::7f00:1]",
     "[64:ff9b::10.0.0.1]",
     "[2002:7f00:1::]",
+    "[2002:808:808::]",
+    "[::8.8.8.8]",
+    "[2001::1]",
+    "[64:ff9b::a9fe:a9fe]",
+    "[::ffff:169.254.169.254]",
+    "[::ffff:a9fe:a9fe]",
+    "[4000::1]",
+    "169.254.43518",
+    "169.16689662",
+    "0xA9.0xFE.0xA9.0xFE",
+    "025177524776",
+    "169.254.169.254.",
+    "2852039166.",
     "[fc00::1]",
     "[fd00:ec2::254]",
     "[fe80::1]",
@@ -227,6 +242,7 @@ static const char *const near_hosts[] = {
 static void addresses_that_are_near_need_their_switch(void **state) {
     (void)state;
     bb_options http = urls_insecure(true, false);
+    http.egress = &any_port;
     for (size_t i = 0; i < COUNT(near_hosts); i++) {
         bb_webhook webhook = sample_webhook(BB_CUSTOM);
         char url[128];
@@ -235,6 +251,93 @@ static void addresses_that_are_near_need_their_switch(void **state) {
         snprintf(url, sizeof(url), "http://%s:8080/" URLS_CANARY "?x", near_hosts[i]);
         urls_check_refused_with(&http, &webhook, url, "url: ");
     }
+}
+
+static const char *const metadata_hosts[] = {
+    "169.254.169.254",    "169.254.43518",        "169.16689662",        "2852039166",
+    "0xa9fea9fe",         "0xA9.0xFE.0xA9.0xFE",  "0251.0376.0251.0376", "025177524776",
+    "169.254.169.254.",   "2852039166.",          "0xa9fea9fe.",         "[::ffff:169.254.169.254]",
+    "[::ffff:a9fe:a9fe]", "[64:ff9b::a9fe:a9fe]", "[::a9fe:a9fe]",       "[2002:a9fe:a9fe::1]",
+    "[fd00:ec2::254]",    "168.63.129.16",        "100.100.100.200",
+};
+
+static void no_switch_admits_a_metadata_service(void **state) {
+    (void)state;
+    bb_egress wide = BB_EGRESS_INIT;
+    wide.allow_addresses = "0.0.0.0/0, ::/0, 169.254.0.0/16";
+    bb_options both = urls_insecure(true, true);
+    both.egress = &wide;
+    for (size_t i = 0; i < COUNT(metadata_hosts); i++) {
+        bb_webhook webhook = sample_webhook(BB_CUSTOM);
+        char url[128];
+        webhook.insecure_allow_private_addresses = 1;
+        snprintf(url, sizeof(url), "http://%s/" URLS_CANARY, metadata_hosts[i]);
+        urls_check_refused_with(&both, &webhook, url, "metadata");
+    }
+}
+
+/* ---- what the operator lists */
+
+static int try_with(const bb_egress *egress, const char *url, bb_error *error) {
+    bb_options options = BB_OPTIONS_INIT;
+    bb_webhook webhook = sample_webhook(BB_CUSTOM);
+    char requested[256];
+    options.egress = egress;
+    webhook.url = url;
+    return urls_try(&options, &webhook, requested, sizeof(requested), error);
+}
+
+static void the_operator_s_lists_open_and_close_hosts(void **state) {
+    (void)state;
+    bb_error error = BB_ERROR_INIT;
+    bb_egress egress = BB_EGRESS_INIT;
+    egress.allow_addresses = "10.20.0.0/16";
+    egress.deny_addresses = "10.20.30.0/24, 8.8.8.8";
+    egress.nat64_prefixes = "2a00:64::/96";
+    assert_int_equal(try_with(&egress, "https://10.20.1.1/x", &error), BB_OK);
+    assert_int_equal(try_with(&egress, "https://8.8.4.4/x", &error), BB_OK);
+    assert_int_equal(try_with(&egress, "https://[2a00:64::808:404]/x", &error), BB_OK);
+    static const char *const closed[] = {"https://10.20.30.1/x", "https://8.8.8.8/x",
+                                         "https://[2a00:64::808:808]/x", "https://134744072/x"};
+    for (size_t i = 0; i < COUNT(closed); i++) {
+        assert_int_equal(try_with(&egress, closed[i], &error), BB_ERR_URL);
+        assert_non_null(strstr(error.text, "egress.deny_addresses"));
+    }
+    assert_int_equal(try_with(&egress, "https://10.21.1.1/x", &error), BB_ERR_URL);
+    assert_non_null(strstr(error.text, "egress.allow_addresses"));
+    assert_int_equal(try_with(&egress, "https://[2a00:64::a00:1]/x", &error), BB_ERR_URL);
+    egress.allow_addresses = "10.20.0.0/16, 169.254.169.254";
+    assert_int_equal(try_with(&egress, "https://169.254.169.254/x", &error), BB_OK);
+}
+
+static void ports_that_are_not_listed_are_refused(void **state) {
+    (void)state;
+    bb_error error = BB_ERROR_INIT;
+    bb_egress egress = BB_EGRESS_INIT;
+    assert_int_equal(try_with(NULL, "https://h.example:443/x", &error), BB_OK);
+    static const char *const closed[] = {"https://h.example:8443/x", "https://h.example:80/x",
+                                         "https://h.example:22/x", "https://h.example:0/x",
+                                         "https://hooks.slack.com:444/x"};
+    for (size_t i = 0; i < COUNT(closed); i++) {
+        assert_int_equal(try_with(NULL, closed[i], &error), BB_ERR_URL);
+        assert_non_null(strstr(error.text, "egress.ports"));
+    }
+    egress.ports = "8443";
+    assert_int_equal(try_with(&egress, "https://h.example:8443/x", &error), BB_OK);
+    assert_int_equal(try_with(&egress, "https://h.example/x", &error), BB_ERR_URL);
+    assert_non_null(strstr(error.text, "egress.ports"));
+}
+
+static void one_webhook_s_switch_opens_nothing_for_another(void **state) {
+    (void)state;
+    bb_webhook inside = sample_webhook(BB_CUSTOM), other = sample_webhook(BB_CUSTOM);
+    char requested[256];
+    inside.insecure_allow_private_addresses = 1;
+    inside.url = other.url = "https://10.0.0.1:8443/x";
+    assert_int_equal(urls_try(NULL, &inside, requested, sizeof(requested), NULL), BB_OK);
+    urls_check_refused_with(NULL, &other, "https://10.0.0.1:8443/x",
+                            "insecure_allow_private_addresses");
+    urls_check_refused_with(NULL, &inside, "http://10.0.0.1/x", "insecure_allow_http");
 }
 
 static void the_switch_admits_them(void **state) {
@@ -253,26 +356,12 @@ static void the_switch_admits_them(void **state) {
 
 static void addresses_that_are_far_need_none(void **state) {
     (void)state;
-    static const char *const far_hosts[] = {"8.8.8.8",
-                                            "11.0.0.1",
-                                            "9.255.255.255",
-                                            "172.15.255.255",
-                                            "172.32.0.1",
-                                            "192.167.1.1",
-                                            "192.169.0.1",
-                                            "169.253.1.1",
-                                            "100.63.255.255",
-                                            "100.128.0.1",
-                                            "126.255.255.255",
-                                            "128.0.0.1",
-                                            "[2606:4700::1111]",
-                                            "[64:ff9b::808:808]",
-                                            "[::ffff:8.8.8.8]",
-                                            "[2002:808:808::]",
-                                            "localhost.example.com",
-                                            "notlocalhost",
-                                            "10.example.com",
-                                            "127.0.0.1.example.com"};
+    static const char *const far_hosts[] = {
+        "8.8.8.8",           "11.0.0.1",           "9.255.255.255",        "172.15.255.255",
+        "172.32.0.1",        "192.167.1.1",        "192.169.0.1",          "169.253.1.1",
+        "100.63.255.255",    "100.128.0.1",        "126.255.255.255",      "128.0.0.1",
+        "[2606:4700::1111]", "[64:ff9b::808:808]", "[::ffff:8.8.8.8]",     "localhost.example.com",
+        "notlocalhost",      "10.example.com",     "127.0.0.1.example.com"};
     for (size_t i = 0; i < COUNT(far_hosts); i++) {
         bb_webhook webhook = sample_webhook(BB_CUSTOM);
         bb_error error = BB_ERROR_INIT;
@@ -294,6 +383,10 @@ int main(void) {
         CONTRACT(http_needs_its_switch),
         CONTRACT(addresses_that_are_near_need_their_switch),
         CONTRACT(the_switch_admits_them),
+        CONTRACT(no_switch_admits_a_metadata_service),
+        CONTRACT(the_operator_s_lists_open_and_close_hosts),
+        CONTRACT(ports_that_are_not_listed_are_refused),
+        CONTRACT(one_webhook_s_switch_opens_nothing_for_another),
         CONTRACT(addresses_that_are_far_need_none),
     };
     return cmocka_run_group_tests_name("prepare: hosts", tests, NULL, NULL);

@@ -42,6 +42,12 @@ static int use_allocator(const void *object, bb_error *error) {
     return use_options(&options, error);
 }
 
+static int use_egress(const void *object, bb_error *error) {
+    bb_options options = BB_OPTIONS_INIT;
+    options.egress = object;
+    return use_options(&options, error);
+}
+
 static int use_webhook(const void *object, bb_error *error) {
     sample s;
     sample_make(&s, &sample_cases[0]);
@@ -119,13 +125,14 @@ typedef struct input {
     int (*use)(const void *object, bb_error *error);
 } input;
 
-enum { INPUTS = 14 };
+enum { INPUTS = 15 };
 
 static void fill_inputs(input inputs[INPUTS]) {
     static sample s;
     static bb_webhook webhook;
     static bb_attempt attempt;
     static const bb_options options = BB_OPTIONS_INIT;
+    static const bb_egress egress = BB_EGRESS_INIT;
     static const bb_allocator allocator = {sizeof(allocator), give, give_again, take_back, NULL};
     static const bb_response response = BB_RESPONSE_INIT;
     static const bb_post_options post_options = BB_POST_OPTIONS_INIT;
@@ -136,6 +143,7 @@ static void fill_inputs(input inputs[INPUTS]) {
     const input all[INPUTS] = {
         {"options", &options, sizeof(options), head, use_options},
         {"allocator", &allocator, sizeof(allocator), offsetof(bb_allocator, user), use_allocator},
+        {"egress", &egress, sizeof(egress), head, use_egress},
         {"webhook", &webhook, sizeof(webhook), offsetof(bb_webhook, activities), use_webhook},
         {"attempt", &attempt, sizeof(attempt), head, use_attempt},
         {"event", &s.event, sizeof(s.event), offsetof(bb_event, level), use_event},

@@ -1,0 +1,59 @@
+/*
+ * bb_webhook_egress.h: where requests may go. The rules of bb_webhook.h hold.
+ *
+ * What         The address guard judges the socket address that is about to be connected to, never
+ *              the text of a URL alone: at each attempt, of a post, of background delivery and its
+ *              retries, of the test message, and once more when a kept connection is used again.
+ *              Whatever a name leads to today, and however an address is spelled, meets the same
+ *              rules. Redirects are not followed. Webhooks for which the rules differ do not share
+ *              connections.
+ * Rules        the first that holds decides:
+ *              1. deny_addresses refuses.
+ *              2. allow_addresses allows. A cloud's metadata service, which hands out credentials,
+ *                 is only allowed by an entry that is exactly its address (/32, /128, or without a
+ *                 slash): 169.254.0.0/16 does not open 169.254.169.254.
+ *              3. Refused is what is not public: metadata services (169.254.169.254, 169.254.170.2,
+ *                 169.254.170.23, 100.100.100.200, 192.0.0.192, 168.63.129.16, fd00:ec2::254,
+ *                 fd00:ec2::23, fd20:ce::254), loopback, private, link-local, CGNAT, protocol
+ *                 assignments, benchmarking, documentation, multicast, reserved, broadcast,
+ *                 unspecified; of IPv6 also unique local, site local, Teredo, 6to4, ::/96, and all
+ *                 that IANA has not given out; and the addresses of this host's own interfaces,
+ *                 which are read again once a minute.
+ *              4. Anything else is allowed.
+ *              ::ffff:0:0/96 and NAT64 (64:ff9b::/96 and nat64_prefixes) are judged by the IPv4
+ *              address in them; both lists see them as both. Addresses with a zone are refused.
+ * Switches     insecure_allow_private_addresses, of bb_options for every webhook, of bb_webhook for
+ *              one (an operator's own receiver inside the network, next to those of tenants), opens
+ *              all of rule 3 but the metadata services. Rules 1 and 2 stand above it.
+ * What is told A refused delivery is dead (BB_FAILURE_REFUSED_ADDRESS) and needs the operator. Its
+ *              outcome names no address, because tenants may read it; the line in bb_options.log
+ *              names the address and the rule.
+ */
+#ifndef BB_WEBHOOK_EGRESS_H
+#define BB_WEBHOOK_EGRESS_H
+
+#include "bb_webhook_event.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* bb_options.egress. Lists have commas between their entries; NULL and "" are the usual case. A
+ * mistake in one is BB_ERR_ARGUMENT, and the sentence names the field and the entry. */
+typedef struct bb_egress {
+    size_t struct_size;
+    const char *allow_addresses; /* "10.20.0.0/16, fd00:1::/32, 192.0.2.7"; none */
+    const char *deny_addresses;  /* the same; none */
+    const char *nat64_prefixes;  /* "2001:db8:64::/96": this network's own, 32, 40, 48, 56, 64 or 96
+                                    bits of IPv6 (RFC 6052); none but 64:ff9b::/96 */
+    const char *ports;           /* "443, 8443, 9000-9100", "*" for any. Usual: 443; with
+                                    insecure_allow_http also 80; any where
+                                    insecure_allow_private_addresses is set */
+} bb_egress;
+#define BB_EGRESS_INIT BB_INIT_STRUCT(bb_egress)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
