@@ -39,6 +39,7 @@
 #include "bb_webhook_background.h"
 #include "bb_webhook_event.h"
 #include "bb_webhook_outbox.h"
+#include "bb_webhook_verify.h"
 
 #define BB_WEBHOOK_VERSION "0.1.0"
 #define BB_WEBHOOK_VERSION_NUMBER 100 /* major * 10000 + minor * 100 + patch */
@@ -70,13 +71,17 @@ typedef enum bb_when_unknown {
 /* One configured webhook. */
 typedef struct bb_webhook {
     size_t struct_size;
-    const char *id;     /* unique in a dispatcher; NULL: the name serves as id */
-    const char *name;   /* for people: reports, errors, the test message */
-    int64_t project_id; /* 0: events of every project */
-    const char *url;    /* https; a secret */
-    const char *secret; /* DingTalk, Feishu: signing secret. Custom: Standard
-                           Webhooks, "whsec_" + base64 of 16 to 64 bytes (prefix
-                           optional). Others: must be NULL */
+    const char *id;              /* unique in a dispatcher; NULL: the name serves as id */
+    const char *name;            /* for people: reports, errors, the test message */
+    int64_t project_id;          /* 0: events of every project */
+    const char *url;             /* https; a secret */
+    const char *secret;          /* DingTalk, Feishu: signing secret. Custom: Standard
+                                    Webhooks, "whsec_" + base64 of 16 to 64 bytes (prefix
+                                    optional): v1, HMAC-SHA256; or "whsk_" + base64 of an
+                                    Ed25519 seed and its public key: v1a. Others: must be NULL */
+    const char *previous_secret; /* Custom, while a secret is replaced: the old
+                                    one, of either form; both signatures are sent,
+                                    the new one's first. Others: must be NULL */
     bb_type type;
     uint32_t activities;            /* set of bb_activity; 0 matches nothing */
     bb_language language;           /* 0: English */

@@ -46,7 +46,14 @@ typedef enum bb_code {
     BB_ERR_BUSY = -12,     /* from a callback, or another thread drives or stops */
     BB_ERR_TIMEOUT = -13,  /* the time was over before the work was */
     BB_ERR_FORKED = -14,   /* a child of fork() used its parent's dispatcher */
-    BB_ERR_OUTBOX = -15    /* the outbox's database could not be read or written */
+    BB_ERR_OUTBOX = -15,   /* the outbox's database could not be read or written */
+
+    /* of bb_webhook_verify alone */
+    BB_ERR_SIGNATURE = -16, /* no signature is of any of the secrets */
+    BB_ERR_TOO_OLD = -17,   /* the timestamp is further back than the tolerance */
+    BB_ERR_TOO_NEW = -18,   /* the timestamp is further ahead than the tolerance */
+    BB_ERR_MISSING = -19,   /* a header is not there */
+    BB_ERR_MALFORMED = -20  /* a header cannot be read */
 } bb_code;
 
 typedef struct bb_error {

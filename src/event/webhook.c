@@ -79,6 +79,10 @@ static const char *find_mistake(const bb_webhook *w) {
         return "issue_types: has an entry that is NULL";
     if (is_sloppy(w->secret))
         return "secret: begins or ends with a blank or newline";
+    if (is_sloppy(w->previous_secret))
+        return "previous_secret: begins or ends with a blank or newline";
+    if (w->previous_secret && *w->previous_secret && w->type != BB_CUSTOM)
+        return "previous_secret: only Custom webhooks take a second one, remove it";
     if (w->keyword && strlen(w->keyword) > KEYWORD_MAX)
         return "keyword: is longer than 200 bytes";
     return find_delivery_mistake(w);
@@ -134,6 +138,7 @@ size_t bb_webhook_pack(bb_webhook *webhook, void *to) {
         webhook->name = webhook->id;
     pack(&packing, &webhook->url);
     pack(&packing, &webhook->secret);
+    pack(&packing, &webhook->previous_secret);
     pack(&packing, &webhook->keyword);
     pack(&packing, &webhook->button_text);
     return packing.size;
