@@ -73,7 +73,8 @@ BB_API const char *bb_code_name(int code);
 BB_API int bb_struct_init(void *object, size_t size);
 
 /* The host's allocator. Called from any thread that calls the library. Memory
- * of libcurl, cJSON and OpenSSL is theirs and does not come from here. */
+ * of libcurl, cJSON and OpenSSL is theirs and does not come from here. What
+ * held a secret, a URL, a signature or an answer is wiped before it is freed. */
 typedef struct bb_allocator {
     size_t struct_size;
     void *(*alloc)(size_t size, void *user);
