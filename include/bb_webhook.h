@@ -30,8 +30,9 @@
  *                  of its own; its parent's says BB_ERR_FORKED there.
  *   Time           milliseconds since 1970-01-01 UTC, except created_ts, which
  *                  is in seconds (as the Custom endpoint sends it).
- *   Secrets        a webhook's URL path and query, its secret, and signatures
- *                  never appear in an error, an outcome, a report or a log line.
+ *   Secrets        a webhook's URL path and query, its secrets, the values of its
+ *                  own headers, and signatures never appear in an error, an
+ *                  outcome, a report, statistics, an outbox or a log line.
  */
 #ifndef BB_WEBHOOK_H
 #define BB_WEBHOOK_H
@@ -40,6 +41,7 @@
 #include "bb_webhook_egress.h"
 #include "bb_webhook_event.h"
 #include "bb_webhook_outbox.h"
+#include "bb_webhook_verify.h"
 
 #define BB_WEBHOOK_VERSION "0.1.0"
 #define BB_WEBHOOK_VERSION_NUMBER 100 /* major * 10000 + minor * 100 + patch */
@@ -68,16 +70,33 @@ typedef enum bb_when_unknown {
     BB_UNKNOWN_GIVE_UP = 3    /* none */
 } bb_when_unknown;
 
+/* A header of a request. Never grows, so that arrays of it can be given. */
+typedef struct bb_header {
+    const char *name;  /* up to 64 letters, digits and !#$%&'*+-.^_`|~ */
+    const char *value; /* up to 4,096 bytes without control characters */
+} bb_header;
+
 /* One configured webhook. */
 typedef struct bb_webhook {
     size_t struct_size;
-    const char *id;     /* unique in a dispatcher; NULL: the name serves as id */
-    const char *name;   /* for people: reports, errors, the test message */
-    int64_t project_id; /* 0: events of every project */
-    const char *url;    /* https; a secret */
-    const char *secret; /* DingTalk, Feishu: signing secret. Custom: Standard
-                           Webhooks, "whsec_" + base64 of 16 to 64 bytes (prefix
-                           optional). Others: must be NULL */
+    const char *id;              /* unique in a dispatcher; NULL: the name serves as id */
+    const char *name;            /* for people: reports, errors, the test message */
+    int64_t project_id;          /* 0: events of every project */
+    const char *url;             /* https; a secret */
+    const char *secret;          /* DingTalk, Feishu: signing secret. Custom: Standard
+                                    Webhooks, "whsec_" + base64 of 16 to 64 bytes (prefix
+                                    optional): v1, HMAC-SHA256; or "whsk_" + base64 of an
+                                    Ed25519 seed and its public key: v1a. Others: must be NULL */
+    const char *previous_secret; /* Custom, while a secret is replaced: the old
+                                    one, of either form; both signatures are sent,
+                                    the new one's first. Others: must be NULL */
+    const char *authorization;   /* the value of an Authorization header: "Bearer
+                                    ..."; a secret. NULL: none is sent */
+    const bb_header *headers;    /* up to 16 that are sent too; their values are
+                                    taken for secrets. Not those that the library,
+                                    HTTP or `authorization` sets: Host, User-Agent,
+                                    Content-..., webhook-... and the like */
+    size_t header_count;
     bb_type type;
     uint32_t activities;            /* set of bb_activity; 0 matches nothing */
     bb_language language;           /* 0: English */
@@ -311,7 +330,8 @@ BB_API int bb_webhook_prepare(const bb_options *options, const bb_webhook *webho
                               bb_request **request, bb_error *error);
 
 /* Two views of a request: the bytes to send, and the same with every secret
- * (URL path and query, `sign`, signature headers) as ***, for printing. */
+ * (URL path and query, `sign`, signature headers, values of the webhook's own
+ * headers) as ***, for printing. */
 typedef enum bb_view { BB_REAL = 1, BB_MASKED = 2 } bb_view;
 
 /* Borrowed from the request. Method is always "POST". */

@@ -46,7 +46,14 @@ typedef enum bb_code {
     BB_ERR_BUSY = -12,     /* from a callback, or another thread drives or stops */
     BB_ERR_TIMEOUT = -13,  /* the time was over before the work was */
     BB_ERR_FORKED = -14,   /* a child of fork() used its parent's dispatcher */
-    BB_ERR_OUTBOX = -15    /* the outbox's database could not be read or written */
+    BB_ERR_OUTBOX = -15,   /* the outbox's database could not be read or written */
+
+    /* of bb_webhook_verify alone */
+    BB_ERR_SIGNATURE = -16, /* no signature is of any of the secrets */
+    BB_ERR_TOO_OLD = -17,   /* the timestamp is further back than the tolerance */
+    BB_ERR_TOO_NEW = -18,   /* the timestamp is further ahead than the tolerance */
+    BB_ERR_MISSING = -19,   /* a header is not there */
+    BB_ERR_MALFORMED = -20  /* a header cannot be read */
 } bb_code;
 
 typedef struct bb_error {
@@ -66,7 +73,8 @@ BB_API const char *bb_code_name(int code);
 BB_API int bb_struct_init(void *object, size_t size);
 
 /* The host's allocator. Called from any thread that calls the library. Memory
- * of libcurl, cJSON and OpenSSL is theirs and does not come from here. */
+ * of libcurl, cJSON and OpenSSL is theirs and does not come from here. What
+ * held a secret, a URL, a signature or an answer is wiped before it is freed. */
 typedef struct bb_allocator {
     size_t struct_size;
     void *(*alloc)(size_t size, void *user);

@@ -125,6 +125,25 @@ static bool read_issue_types(const cJSON *value, void *field, struct mistake *mi
     return true;
 }
 
+/* {"X-Key": "value"}; `field` as above. What may stand there the library checks. */
+static bool read_headers(const cJSON *value, void *field, struct mistake *mistake) {
+    bb_webhook *webhook = field;
+    const cJSON *element;
+    if (!cJSON_IsObject(value))
+        return mistaken(mistake, "must be an object");
+    bb_header *headers = calloc((size_t)cJSON_GetArraySize(value) + 1, sizeof *headers);
+    if (!headers)
+        return mistaken(mistake, "out of memory");
+    webhook->headers = headers;
+    cJSON_ArrayForEach(element, value) {
+        bb_header *header = &headers[webhook->header_count++];
+        header->name = element->string;
+        if (!read_text(element, &header->value, mistake))
+            return false; /* without the name: it may be a line with its secret */
+    }
+    return true;
+}
+
 #define AT(field) offsetof(bb_webhook, field)
 
 static const struct member members[] = {
@@ -135,6 +154,9 @@ static const struct member members[] = {
     {"url", read_filled_text, AT(url), true},
     {"activities", read_activities, AT(activities), true},
     {"secret", read_text, AT(secret), false},
+    {"previous_secret", read_text, AT(previous_secret), false},
+    {"authorization", read_text, AT(authorization), false},
+    {"headers", read_headers, 0, false},
     {"language", read_language, AT(language), false},
     {"enabled", read_opposite_flag, AT(disabled), false},
     {"min_level", read_level, AT(min_level), false},
@@ -159,4 +181,5 @@ bool webhook_read(const cJSON *json, bb_webhook *webhook, struct mistake *mistak
 
 void webhook_clear(bb_webhook *webhook) {
     free((void *)webhook->issue_types);
+    free((void *)webhook->headers);
 }

@@ -7,7 +7,7 @@
 #include <bb_webhook.h>
 
 /* Reads `json` over what `webhook` holds already. Strings are borrowed from the
- * JSON; the list of issue types is the webhook's: free it with webhook_clear. */
+ * JSON; the lists are the webhook's: free them with webhook_clear. */
 bool webhook_read(const cJSON *json, bb_webhook *webhook, struct mistake *mistake);
 void webhook_clear(bb_webhook *webhook);
 

@@ -120,6 +120,14 @@ int bb_batch_render(struct bb_batch *batch, struct bb_hook *hook,
     return make_rendering(batch, hook, rendering, error);
 }
 
+/* Which of the host's are secrets nobody can tell, so all are. */
+static void add_own_headers(struct bb_request *request, const bb_webhook *webhook) {
+    if (webhook->authorization && *webhook->authorization)
+        bb_request_add_header(request, "Authorization", webhook->authorization, true);
+    for (size_t i = 0; i < webhook->header_count; i++)
+        bb_request_add_header(request, webhook->headers[i].name, webhook->headers[i].value, true);
+}
+
 int bb_batch_request(const struct bb_batch *batch, const struct bb_hook *hook,
                      const struct bb_rendering *rendering, const struct bb_signing *signing,
                      struct bb_request *request, bb_error *error) {
@@ -130,6 +138,7 @@ int bb_batch_request(const struct bb_batch *batch, const struct bb_hook *hook,
     request->length = rendering->body.length;
     bb_request_add_header(request, "Content-Type", endpoint->content_type, false);
     bb_request_add_header(request, "User-Agent", batch->settings->options.user_agent, false);
+    add_own_headers(request, &hook->webhook);
     if (endpoint->sign)
         endpoint->sign(request, &hook->webhook, signing);
     return request->arena.failed ? bb_fail_memory(error) : BB_OK;

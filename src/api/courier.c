@@ -62,7 +62,7 @@ struct bb_courier *bb_courier_new(struct bb_dispatcher *dispatcher) {
     if (!courier)
         return NULL;
     courier->dispatcher = dispatcher;
-    bb_arena_init(&courier->scratch, mem);
+    bb_arena_init_secret(&courier->scratch, mem);
     courier->poller = bb_poller_new(mem);
     if (courier->poller && open_engine(courier) && open_resolver(courier) && seed(courier))
         return courier;
@@ -79,7 +79,7 @@ void bb_courier_free(struct bb_courier *courier) {
     bb_engine_free(courier->engine);
     bb_resolver_free(courier->resolver);
     bb_poller_free(courier->poller);
-    bb_mem_free(&courier->dispatcher->settings.mem, courier);
+    bb_mem_free_secret(&courier->dispatcher->settings.mem, courier, sizeof *courier);
 }
 
 /* ---- begin */

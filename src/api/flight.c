@@ -34,7 +34,7 @@ static void free_flight(struct bb_courier_flight *flight) {
     const bb_allocator *mem = &settings_of(flight)->mem;
     bb_transfer_free(&flight->transfer);
     bb_arena_free(&flight->request.arena);
-    bb_mem_free(mem, flight);
+    bb_mem_free_secret(mem, flight, sizeof *flight);
 }
 
 /* But for its memory, as new. */
@@ -245,7 +245,7 @@ static struct bb_courier_flight *take_flight(struct bb_courier *courier) {
         courier->idle = flight->next;
         courier->idle_count--;
     } else if ((flight = bb_mem_zalloc(mem, sizeof *flight))) {
-        bb_arena_init(&flight->request.arena, mem);
+        bb_arena_init_secret(&flight->request.arena, mem);
     }
     return flight;
 }

@@ -41,7 +41,7 @@ int bb_hook_new(const bb_allocator *mem, const struct bb_policy *policy, const b
                 struct bb_hook **hook, bb_error *error) {
     struct bb_arena scratch;
     *hook = NULL;
-    bb_arena_init(&scratch, mem);
+    bb_arena_init_secret(&scratch, mem);
     int code = make(&scratch, policy, webhook, hook, error);
     bb_arena_free(&scratch);
     return code;
@@ -56,10 +56,17 @@ struct bb_hook *bb_hook_retain(struct bb_hook *hook) {
     return hook;
 }
 
+static size_t size_of(const struct bb_hook *hook) {
+    bb_webhook texts = hook->webhook;
+    bool has_own_target = hook->target != hook->webhook.url;
+    return sizeof *hook + bb_webhook_pack(&texts, NULL) +
+           (has_own_target ? strlen(hook->target) + 1 : 0);
+}
+
 void bb_hook_release(struct bb_hook *hook) {
     if (!hook || atomic_fetch_sub_explicit(&hook->references, 1, memory_order_acq_rel) != 1)
         return;
     bb_standing_release(hook->standing);
     bb_http_target_free(hook->parsed);
-    bb_mem_free(hook->mem, hook);
+    bb_mem_free_secret(hook->mem, hook, size_of(hook));
 }

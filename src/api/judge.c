@@ -36,7 +36,7 @@ int bb_webhook_judge(const bb_webhook *webhook, const bb_response *response, int
         code = bb_struct_read(&own_response, sizeof own_response, response, "response", error);
     if (code)
         return code;
-    bb_arena_init(&arena, &bb_mem_default);
+    bb_arena_init_secret(&arena, &bb_mem_default);
     code = judge(&arena, &own_webhook, &own_response, now_ms, &own_outcome, error);
     bb_arena_free(&arena);
     return code ? code

@@ -49,7 +49,7 @@ static void judge(struct post *post, struct delivery *delivery, const bb_respons
         .response = response,
         .now_ms = bb_settings_now_ms(&d->settings),
     };
-    bb_arena_init(&scratch, &d->settings.mem);
+    bb_arena_init_secret(&scratch, &d->settings.mem);
     bb_outcome_judge(&scratch, &exchange, outcome);
     bb_arena_free(&scratch);
     if (post->mode->only && outcome->verdict == BB_DELIVERED)
@@ -114,7 +114,7 @@ static bool send_request(struct post *post, struct delivery *delivery, int64_t l
     };
     int64_t timeout = settings->options.timeout_ms;
     delivery->started_ms = bb_clock_monotonic_ms();
-    bb_arena_init(&delivery->request.arena, &settings->mem);
+    bb_arena_init_secret(&delivery->request.arena, &settings->mem);
     delivery->transfer = (struct bb_transfer){
         .request = &delivery->request,
         .timeout_ms = (long)(timeout < left_ms ? timeout : left_ms),

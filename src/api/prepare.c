@@ -97,7 +97,7 @@ int bb_webhook_prepare(const bb_options *options, const bb_webhook *webhook, con
         return bb_fail_memory(error);
     }
     p->settings = settings;
-    bb_arena_init(&p->request.arena, &p->settings.mem);
+    bb_arena_init_secret(&p->request.arena, &p->settings.mem);
     bb_arena_init(&p->scratch, &p->settings.mem);
     bb_batch_init(&p->batch, &p->settings, &p->scratch);
     code = prepare(p, webhook, event, attempt, error);

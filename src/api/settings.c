@@ -3,6 +3,7 @@
 #include "delivery/retry.h"
 #include "driver/clock.h"
 #include "driver/resolver.h"
+#include "event/headers.h"
 
 static int64_t system_clock(void *user) {
     (void)user;
@@ -77,14 +78,6 @@ static int read_background(bb_background_options *own, const bb_background_optio
     return mistake ? bb_fail(error, BB_ERR_ARGUMENT, "options.background.%s", mistake) : BB_OK;
 }
 
-/* It becomes a header: a line break in it would begin another one. */
-static bool is_header_value(const char *text) {
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7F)
-            return false;
-    return true;
-}
-
 static int read_egress(struct bb_settings *settings, const bb_egress *given, bb_error *error) {
     bb_egress own = BB_EGRESS_INIT;
     if (!given)
@@ -116,7 +109,7 @@ int bb_settings_read(struct bb_settings *settings, const bb_options *options, bb
     settings->has_own_clock = own->clock != NULL;
     if (!own->clock)
         own->clock = system_clock;
-    if (!is_header_value(own->user_agent))
+    if (!bb_header_value_is_sound(own->user_agent))
         return bb_fail(error, BB_ERR_ARGUMENT, "options.user_agent has a control character in it");
     code = read_egress(settings, own->egress, error);
     own->egress = NULL; /* the caller's, no longer needed */

@@ -145,7 +145,8 @@ static bool is_replaced(const struct bb_standing *standing, const struct bb_hook
         return false;
     const bb_webhook *present = &standing->hook->webhook, *old = &hook->webhook;
     return present->type != old->type || !bb_text_same(present->url, old->url) ||
-           !bb_text_same(present->secret, old->secret);
+           !bb_text_same(present->secret, old->secret) ||
+           !bb_text_same(present->authorization, old->authorization);
 }
 
 struct bb_flow_news bb_standing_take_in(struct bb_dispatcher *d, struct bb_standing *standing,

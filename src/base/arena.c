@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/digest.h"
+
 /* Each chunk is twice as large as the one before: a webhook's few texts take
  * little, a message's many take few calls. */
 enum { FIRST_CHUNK = 512, LARGEST_CHUNK = 16 * 1024 };
 
 struct bb_chunk {
     struct bb_chunk *older;
+    size_t size;
     max_align_t bytes[];
 };
 
@@ -20,10 +23,17 @@ void bb_arena_init(struct bb_arena *arena, const bb_allocator *mem) {
     arena->mem = mem;
 }
 
+void bb_arena_init_secret(struct bb_arena *arena, const bb_allocator *mem) {
+    bb_arena_init(arena, mem);
+    arena->is_secret = true;
+}
+
 void bb_arena_free(struct bb_arena *arena) {
     while (arena->chunks) {
         struct bb_chunk *chunk = arena->chunks;
         arena->chunks = chunk->older;
+        if (arena->is_secret) /* also what was printed behind the end, and did not fit */
+            bb_wipe(chunk->bytes, chunk->size);
         bb_mem_free(arena->mem, chunk);
     }
     arena->next = arena->end = NULL;
@@ -37,6 +47,8 @@ void bb_arena_reset(struct bb_arena *arena) {
         arena->chunks = kept->older;
         kept->older = NULL;
         char *end = arena->end;
+        if (arena->is_secret)
+            bb_wipe(kept->bytes, (size_t)(arena->next - (char *)kept->bytes));
         bb_arena_free(arena);
         arena->chunks = kept;
         arena->next = (char *)kept->bytes;
@@ -67,6 +79,7 @@ static bool add_chunk(struct bb_arena *arena, size_t size) {
         return false;
     }
     chunk->older = arena->chunks;
+    chunk->size = size;
     arena->chunks = chunk;
     arena->next = (char *)chunk->bytes;
     arena->end = arena->next + size;

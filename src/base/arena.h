@@ -19,10 +19,15 @@ struct bb_arena {
     char *end;
     size_t chunk_size; /* of the next one */
     bool failed;
+    bool is_secret;
 };
 
 void bb_arena_init(struct bb_arena *arena, const bb_allocator *mem);
 void bb_arena_free(struct bb_arena *arena);
+
+/* For texts with a secret, a URL or a signature among them: they are wiped when they are forgotten,
+ * and nothing of them is in memory that is given back. */
+void bb_arena_init_secret(struct bb_arena *arena, const bb_allocator *mem);
 
 /* Forgets what was taken, and its failure; keeps one chunk of a usual size for what is taken next.
  */

@@ -11,7 +11,9 @@ void bb_buf_init(struct bb_buf *buf, const bb_allocator *mem, size_t cap) {
 }
 
 void bb_buf_free(struct bb_buf *buf) {
-    if (buf->data)
+    if (buf->is_secret)
+        bb_mem_free_secret(buf->mem, buf->data, buf->capacity);
+    else
         bb_mem_free(buf->mem, buf->data);
     buf->data = NULL;
     buf->length = buf->capacity = 0;
@@ -37,6 +39,19 @@ static size_t grown_capacity(const struct bb_buf *buf, size_t wanted) {
     return capacity - 1 < buf->cap ? capacity : buf->cap + 1;
 }
 
+/* By hand where the host's allocator must not leave the old block as it is. */
+static char *resize(struct bb_buf *buf, size_t capacity) {
+    if (!buf->is_secret || !buf->data)
+        return bb_mem_resize(buf->mem, buf->data, capacity);
+    char *data = bb_mem_alloc(buf->mem, capacity);
+    if (!data)
+        return NULL;
+    memcpy(data, buf->data, buf->length);
+    data[buf->length] = '\0';
+    bb_mem_free_secret(buf->mem, buf->data, buf->capacity);
+    return data;
+}
+
 bool bb_buf_grow(struct bb_buf *buf, size_t size) {
     if (bb_buf_failed(buf))
         return false;
@@ -48,7 +63,7 @@ bool bb_buf_grow(struct bb_buf *buf, size_t size) {
     if (wanted <= buf->capacity)
         return true;
     size_t capacity = grown_capacity(buf, wanted);
-    char *data = bb_mem_resize(buf->mem, buf->data, capacity);
+    char *data = resize(buf, capacity);
     if (!data) {
         buf->no_memory = true;
         return false;

@@ -18,6 +18,7 @@ struct bb_buf {
     size_t cap;      /* most bytes, without the NUL */
     bool too_large;
     bool no_memory;
+    bool is_secret; /* set by the owner: nothing of it is in memory that is given back */
 };
 
 void bb_buf_init(struct bb_buf *buf, const bb_allocator *mem, size_t cap);

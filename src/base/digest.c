@@ -5,6 +5,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
@@ -61,6 +62,67 @@ bool bb_hmac_sha256_base64(const void *key, size_t key_length, const struct bb_p
     return true;
 }
 
+/* ---- Ed25519: OpenSSL takes the whole message at once ---- */
+
+static unsigned char *join(const struct bb_part *parts, size_t count, size_t *length) {
+    *length = 0;
+    for (size_t i = 0; i < count; i++)
+        *length += parts[i].length;
+    unsigned char *whole = OPENSSL_malloc(*length + 1), *to = whole;
+    for (size_t i = 0; whole && i < count; i++) {
+        if (parts[i].length)
+            memcpy(to, parts[i].data, parts[i].length);
+        to += parts[i].length;
+    }
+    return whole;
+}
+
+bool bb_ed25519_public(const unsigned char seed[BB_ED25519_KEY_SIZE],
+                       unsigned char out[BB_ED25519_KEY_SIZE]) {
+    size_t length = BB_ED25519_KEY_SIZE;
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, length);
+    bool ok = key && EVP_PKEY_get_raw_public_key(key, out, &length) == 1;
+    EVP_PKEY_free(key);
+    return ok;
+}
+
+bool bb_ed25519_sign(const unsigned char seed[BB_ED25519_KEY_SIZE], const struct bb_part *parts,
+                     size_t count, unsigned char out[BB_ED25519_SIZE]) {
+    size_t length, size = BB_ED25519_SIZE;
+    unsigned char *whole = join(parts, count, &length);
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, BB_ED25519_KEY_SIZE);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool ok = whole && key && context && EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1 &&
+              EVP_DigestSign(context, out, &size, whole, length) == 1;
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    OPENSSL_free(whole);
+    return ok;
+}
+
+bool bb_ed25519_verify(const unsigned char key[BB_ED25519_KEY_SIZE], const struct bb_part *parts,
+                       size_t count, const unsigned char signature[BB_ED25519_SIZE]) {
+    size_t length;
+    unsigned char *whole = join(parts, count, &length);
+    EVP_PKEY *own = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, BB_ED25519_KEY_SIZE);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool ok = whole && own && context &&
+              EVP_DigestVerifyInit(context, NULL, NULL, NULL, own) == 1 &&
+              EVP_DigestVerify(context, signature, BB_ED25519_SIZE, whole, length) == 1;
+    if (!ok)
+        ERR_clear_error(); /* the host's thread may look at its queue of errors */
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(own);
+    OPENSSL_free(whole);
+    return ok;
+}
+
+bool bb_is_same(const void *a, const void *b, size_t length) {
+    return CRYPTO_memcmp(a, b, length) == 0;
+}
+
+/* ---- text ---- */
+
 void bb_base64_encode(const unsigned char *data, size_t length, char *out) {
     EVP_EncodeBlock((unsigned char *)out, data, (int)length);
 }
@@ -86,12 +148,14 @@ int bb_base64_decode(const char *text, unsigned char *out, size_t size) {
     size_t padding = (4 - n % 4) % 4;
     memset(padded + n, '=', padding);
     int length = EVP_DecodeBlock(decoded, padded, (int)(n + padding));
-    if (length < 0 || (size_t)length - padding > size)
-        return -1;
-    memcpy(out, decoded, (size_t)length - padding);
+    length = length < 0 ? -1 : length - (int)padding;
+    if (length >= 0 && (size_t)length <= size)
+        memcpy(out, decoded, (size_t)length);
+    else
+        length = -1;
     bb_wipe(decoded, n + padding);
     bb_wipe(padded, n + padding);
-    return length - (int)padding;
+    return length;
 }
 
 void bb_hex(const unsigned char *data, size_t length, char *out) {

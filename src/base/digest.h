@@ -7,7 +7,9 @@
 
 enum {
     BB_SHA256_SIZE = 32,
-    BB_BASE64_SHA256_SIZE = 45 /* with the NUL */
+    BB_BASE64_SHA256_SIZE = 45, /* with the NUL */
+    BB_ED25519_KEY_SIZE = 32,   /* of a private key's seed, and of a public key */
+    BB_ED25519_SIZE = 64
 };
 
 /* False only when OpenSSL has no memory. */
@@ -22,6 +24,17 @@ bool bb_hmac_sha256(const void *key, size_t key_length, const struct bb_part *pa
                     unsigned char out[BB_SHA256_SIZE]);
 bool bb_hmac_sha256_base64(const void *key, size_t key_length, const struct bb_part *parts,
                            size_t count, char out[BB_BASE64_SHA256_SIZE]);
+
+/* False: no memory; of the last one also that the signature is not the key's. */
+bool bb_ed25519_public(const unsigned char seed[BB_ED25519_KEY_SIZE],
+                       unsigned char out[BB_ED25519_KEY_SIZE]);
+bool bb_ed25519_sign(const unsigned char seed[BB_ED25519_KEY_SIZE], const struct bb_part *parts,
+                     size_t count, unsigned char out[BB_ED25519_SIZE]);
+bool bb_ed25519_verify(const unsigned char key[BB_ED25519_KEY_SIZE], const struct bb_part *parts,
+                       size_t count, const unsigned char signature[BB_ED25519_SIZE]);
+
+/* Takes as long whatever the bytes are. */
+bool bb_is_same(const void *a, const void *b, size_t length);
 
 /* Standard base64 with padding; `out` needs 4 * ((length + 2) / 3) + 1 bytes. */
 void bb_base64_encode(const unsigned char *data, size_t length, char *out);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
+
 static void *default_alloc(size_t size, void *user) {
     (void)user;
     return malloc(size);
@@ -51,4 +53,10 @@ char *bb_mem_strdup(const bb_allocator *mem, const char *text) {
 void bb_mem_free(const bb_allocator *mem, void *block) {
     if (block)
         mem->free(block, mem->user);
+}
+
+void bb_mem_free_secret(const bb_allocator *mem, void *block, size_t size) {
+    if (block)
+        bb_wipe(block, size);
+    bb_mem_free(mem, block);
 }

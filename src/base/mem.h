@@ -14,4 +14,7 @@ void *bb_mem_resize(const bb_allocator *mem, void *block, size_t size);
 char *bb_mem_strdup(const bb_allocator *mem, const char *text);
 void bb_mem_free(const bb_allocator *mem, void *block);
 
+/* Of a block of that size which holds a secret: nothing of it is given back. */
+void bb_mem_free_secret(const bb_allocator *mem, void *block, size_t size);
+
 #endif

@@ -68,7 +68,8 @@ struct bb_transfer {
     struct bb_transfer *next, *previous;
     void *shard;
     void *easy;
-    void *header_list; /* one block */
+    void *header_list; /* one block, of that many bytes */
+    size_t header_list_size;
     void *resolve_list;
     const struct bb_http_config *config;
     int requests;              /* begun on the wire: a second one is stopped */

@@ -32,7 +32,7 @@ struct bb_http_target *bb_http_target_new(const bb_allocator *mem, const char *t
         return NULL;
     target->count = count;
     atomic_fetch_add(count, 1);
-    bb_arena_init(&target->arena, mem);
+    bb_arena_init_secret(&target->arena, mem);
     bb_arena_expect(&target->arena, USUAL_PARTS);
     if (parse(target, text))
         return target;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "driver/http_flood.h"
 
 /* ---- libcurl's callbacks ---- */
@@ -194,6 +195,7 @@ static bool make_headers(struct bb_transfer *transfer) {
         text = stpcpy(stpcpy(stpcpy(text, header->name), ": "), header->value) + 1;
     }
     transfer->header_list = nodes;
+    transfer->header_list_size = size;
     return true;
 }
 
@@ -238,6 +240,7 @@ bool bb_transfer_arm(struct bb_transfer *transfer, const struct bb_http_config *
     transfer->config = config;
     transfer->easy = easy;
     transfer->headers.mem = transfer->body.mem = config->mem;
+    transfer->headers.is_secret = transfer->body.is_secret = true; /* answers repeat them */
     transfer->headers.cap = BB_HTTP_HEADERS_MAX;
     transfer->body.cap = BB_HTTP_BODY_MAX;
     bool ok = make_headers(transfer) && set_url(transfer, easy) && set_addresses(transfer, easy);
@@ -359,7 +362,8 @@ static void note_failure(struct bb_transfer *transfer, CURLcode result) {
 
 static void free_lists(struct bb_transfer *transfer) {
     if (transfer->header_list)
-        bb_mem_free(transfer->config->mem, transfer->header_list);
+        bb_mem_free_secret(transfer->config->mem, transfer->header_list,
+                           transfer->header_list_size);
     curl_slist_free_all(transfer->resolve_list);
     transfer->header_list = transfer->resolve_list = NULL;
 }
@@ -407,4 +411,6 @@ void bb_transfer_free(struct bb_transfer *transfer) {
     transfer->kept_handle = NULL;
     bb_buf_free(&transfer->headers);
     bb_buf_free(&transfer->body);
+    bb_wipe(transfer->error, sizeof transfer->error);
+    bb_wipe(transfer->failure_text, sizeof transfer->failure_text);
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/digest.h"
+#include "base/key.h"
 #include "endpoint/endpoint.h"
 
 /* In bytes of JSON: together below the 256 KiB that the whole payload may have. */
@@ -91,47 +91,66 @@ static void render(struct bb_render *r) {
         push_task(r, event->task);
 }
 
-/* ---- secret and signature ---- */
+/* ---- secrets and signatures ---- */
 
-enum { KEY_MIN = 16, KEY_MAX = 64 };
-
-/* The prefix is optional, as in the reference libraries. -1: not a secret. */
-static int decode_secret(const char *secret, unsigned char key[KEY_MAX]) {
-    static const char prefix[] = "whsec_";
-    if (strncmp(secret, prefix, sizeof prefix - 1) == 0)
-        secret += sizeof prefix - 1;
-    int length = bb_base64_decode(secret, key, KEY_MAX);
-    return length >= KEY_MIN ? length : -1;
+static bool is_given(const char *text) {
+    return text && *text;
 }
+
+static const char *find_mistake(const char *secret, const char *malformed, const char *public) {
+    struct bb_key key;
+    if (!is_given(secret))
+        return NULL;
+    if (!bb_key_read(&key, secret))
+        return malformed;
+    bool can_sign = key.kind != BB_KEY_PUBLIC;
+    bb_wipe(&key, sizeof key);
+    return can_sign ? NULL : public;
+}
+
+#define MALFORMED                                                                                  \
+    ": is neither \"whsec_\" and base64 of 16 to 64 bytes nor \"whsk_\" and base64 of an Ed25519 " \
+    "key"
+#define PUBLIC ": is a public key (whpk_), for receivers: give the private one (whsk_)"
 
 static const char *configure(struct bb_arena *arena, const bb_webhook *webhook,
                              struct bb_url *url) {
     (void)arena;
     (void)url;
-    unsigned char key[KEY_MAX];
-    if (!webhook->secret || !*webhook->secret)
-        return NULL;
-    int length = decode_secret(webhook->secret, key);
-    bb_wipe(key, sizeof key);
-    return length < 0 ? "secret: is not \"whsec_\" and base64 of 16 to 64 bytes" : NULL;
+    const char *mistake = find_mistake(webhook->secret, "secret" MALFORMED, "secret" PUBLIC);
+    if (mistake)
+        return mistake;
+    if (is_given(webhook->previous_secret) && !is_given(webhook->secret))
+        return "previous_secret: is given without secret, the one that replaces it";
+    return find_mistake(webhook->previous_secret, "previous_secret" MALFORMED,
+                        "previous_secret" PUBLIC);
 }
 
 /* The signature of "id.timestamp.body". */
 static const char *signature(struct bb_request *request, const char *secret, const char *id,
                              const char *timestamp) {
     struct bb_arena *arena = &request->arena;
-    unsigned char key[KEY_MAX];
-    char encoded[BB_BASE64_SHA256_SIZE];
+    struct bb_key key;
+    char token[BB_KEY_TOKEN_SIZE];
     const struct bb_part content[] = {{id, strlen(id)},
                                       {".", 1},
                                       {timestamp, strlen(timestamp)},
                                       {".", 1},
                                       {request->body, request->length}};
-    int length = decode_secret(secret, key);
-    bool is_signed = length > 0 && bb_hmac_sha256_base64(key, (size_t)length, content, 5, encoded);
-    bb_wipe(key, sizeof key);
+    bool is_signed = bb_key_read(&key, secret) && bb_key_sign(&key, content, 5, token);
+    bb_wipe(&key, sizeof key);
     arena->failed = arena->failed || !is_signed;
-    return bb_arena_join(arena, "v1,%s", encoded);
+    return is_signed ? bb_arena_copy(arena, token, strlen(token)) : NULL;
+}
+
+/* While a secret is being replaced, receivers may know either. */
+static const char *signatures(struct bb_request *request, const bb_webhook *webhook, const char *id,
+                              const char *timestamp) {
+    const char *present = signature(request, webhook->secret, id, timestamp);
+    if (!present || !is_given(webhook->previous_secret))
+        return present;
+    const char *previous = signature(request, webhook->previous_secret, id, timestamp);
+    return bb_arena_join(&request->arena, "%s %s", present, previous);
 }
 
 static void sign(struct bb_request *request, const bb_webhook *webhook,
@@ -140,10 +159,9 @@ static void sign(struct bb_request *request, const bb_webhook *webhook,
     const char *timestamp = bb_text_integer(arena, signing->time_ms / 1000);
     bb_request_add_header(request, "webhook-id", signing->delivery_id, false);
     bb_request_add_header(request, "webhook-timestamp", timestamp, false);
-    if (timestamp && webhook->secret && *webhook->secret)
+    if (timestamp && is_given(webhook->secret))
         bb_request_add_header(request, "webhook-signature",
-                              signature(request, webhook->secret, signing->delivery_id, timestamp),
-                              true);
+                              signatures(request, webhook, signing->delivery_id, timestamp), true);
 }
 
 /* ---- judge ---- */

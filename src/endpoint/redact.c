@@ -5,7 +5,7 @@
 #define MASK "***"
 
 enum {
-    PATH_PART_MIN = 8,
+    PART_MIN = 8, /* of a path, of a header's value */
     BEGINNING_MIN = 8,
     SECRET_MIN = 4,
     QUOTED_MAX = 4096 /* bytes of a text that are looked at: far more than is quoted */
@@ -96,7 +96,7 @@ static void add_path(struct bb_secrets *secrets, const char *path, size_t length
     add_whole(secrets, path, length);
     for (const char *end = path + length; path < end;) {
         size_t n = strcspn(path, "/?#");
-        add(secrets, path, n, PATH_PART_MIN);
+        add(secrets, path, n, PART_MIN);
         path += n + 1;
     }
 }
@@ -115,27 +115,64 @@ static void add_url(struct bb_secrets *secrets, const char *url) {
         add_query(secrets, path + n + 1);
 }
 
-/* In the URL that was requested, in headers ("v1,..."), in the body. */
+/* Signatures ("v1,... v1a,..."): each by itself, without its version. And what a header of the host
+ * consists of. */
+static void add_value(struct bb_secrets *secrets, const char *value) {
+    while (*value) {
+        size_t n = strcspn(value, " "), version = strcspn(value, ", ");
+        size_t skipped = version < n ? version + 1 : 0;
+        add(secrets, value + skipped, n - skipped, PART_MIN);
+        value += n + strspn(value + n, " ");
+    }
+}
+
+/* In the URL that was requested, in headers, in the body. */
 static void add_signatures(struct bb_secrets *secrets, const struct bb_request *request) {
     add_url(secrets, request->url.text);
-    for (size_t i = 0; i < request->header_count; i++) {
-        const char *value = request->headers[i].value, *comma = strchr(value, ',');
+    for (size_t i = 0; i < request->header_count; i++)
         if (request->headers[i].is_secret)
-            add(secrets, comma ? comma + 1 : value, strlen(comma ? comma + 1 : value), SECRET_MIN);
-    }
+            add_value(secrets, request->headers[i].value);
     if (request->secret)
         add(secrets, request->secret, request->secret_length, SECRET_MIN);
 }
 
-static void collect(struct bb_secrets *secrets) {
-    const char *secret = secrets->webhook->secret, *url = secrets->webhook->url;
-    secrets->is_collected = true;
-    if (secret) {
-        size_t prefix = strncmp(secret, "whsec_", 6) == 0 ? 6 : 0;
-        add(secrets, secret + prefix, strlen(secret + prefix), SECRET_MIN);
+/* The prefix alone is no secret, and a receiver may leave it out. */
+static void add_key(struct bb_secrets *secrets, const char *text) {
+    if (!text)
+        return;
+    if (strncmp(text, "whsec_", 6) == 0)
+        text += 6;
+    else if (strncmp(text, "whsk_", 5) == 0)
+        text += 5;
+    add(secrets, text, strlen(text), SECRET_MIN);
+}
+
+/* "Bearer ...": the first of several words is none. */
+static void add_authorization(struct bb_secrets *secrets, const char *value) {
+    if (!value)
+        return;
+    const char *blank = strchr(value, ' ');
+    value = blank ? blank + 1 : value;
+    add(secrets, value, strlen(value), SECRET_MIN);
+    add_value(secrets, value);
+}
+
+static void add_headers(struct bb_secrets *secrets, const bb_webhook *webhook) {
+    add_authorization(secrets, webhook->authorization);
+    for (size_t i = 0; i < webhook->header_count; i++) {
+        add(secrets, webhook->headers[i].value, strlen(webhook->headers[i].value), PART_MIN);
+        add_value(secrets, webhook->headers[i].value);
     }
-    if (url)
-        add_url(secrets, url);
+}
+
+static void collect(struct bb_secrets *secrets) {
+    const bb_webhook *webhook = secrets->webhook;
+    secrets->is_collected = true;
+    add_key(secrets, webhook->secret);
+    add_key(secrets, webhook->previous_secret);
+    add_headers(secrets, webhook);
+    if (webhook->url)
+        add_url(secrets, webhook->url);
     if (secrets->request)
         add_signatures(secrets, secrets->request);
 }

@@ -12,8 +12,8 @@ struct bb_secret {
     bool is_masked_in_part; /* also when the end of a text leaves only its beginning */
 };
 
-/* What of a webhook must never be printed: its secret, its URL's path and query,
- * and the parts of both that are long enough to be one ("services" and "v1" are
+/* What of a webhook must never be printed: its secrets, its URL's path and query, the values of
+ * its own headers, and the parts of them that are long enough to be one ("services" and "v1" are
  * words). Collected when first needed: most answers quote nothing. */
 struct bb_secrets {
     struct bb_arena *arena;

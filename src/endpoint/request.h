@@ -3,6 +3,7 @@
 #define BB_ENDPOINT_REQUEST_H
 
 #include "base/url.h"
+#include "event/headers.h"
 #include "event/message.h"
 
 #define BB_MASK "***"
@@ -22,7 +23,7 @@ struct bb_request_header {
 struct bb_request {
     struct bb_arena arena;
     struct bb_url url;
-    struct bb_request_header headers[8];
+    struct bb_request_header headers[8 + BB_HEADERS_MAX]; /* the library's, the host's */
     size_t header_count;
     const char *body; /* the arena's, or somebody's who outlives the request */
     size_t length;

@@ -64,6 +64,11 @@ static const struct name codes[] = {
     {BB_ERR_TIMEOUT, "BB_ERR_TIMEOUT"},
     {BB_ERR_FORKED, "BB_ERR_FORKED"},
     {BB_ERR_OUTBOX, "BB_ERR_OUTBOX"},
+    {BB_ERR_SIGNATURE, "BB_ERR_SIGNATURE"},
+    {BB_ERR_TOO_OLD, "BB_ERR_TOO_OLD"},
+    {BB_ERR_TOO_NEW, "BB_ERR_TOO_NEW"},
+    {BB_ERR_MISSING, "BB_ERR_MISSING"},
+    {BB_ERR_MALFORMED, "BB_ERR_MALFORMED"},
     {0, NULL},
 };
 

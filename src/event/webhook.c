@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "event/headers.h"
 #include "event/names.h"
 
 enum {
@@ -79,6 +80,10 @@ static const char *find_mistake(const bb_webhook *w) {
         return "issue_types: has an entry that is NULL";
     if (is_sloppy(w->secret))
         return "secret: begins or ends with a blank or newline";
+    if (is_sloppy(w->previous_secret))
+        return "previous_secret: begins or ends with a blank or newline";
+    if (w->previous_secret && *w->previous_secret && w->type != BB_CUSTOM)
+        return "previous_secret: only Custom webhooks take a second one, remove it";
     if (w->keyword && strlen(w->keyword) > KEYWORD_MAX)
         return "keyword: is longer than 200 bytes";
     return find_delivery_mistake(w);
@@ -91,7 +96,9 @@ int bb_webhook_read(bb_webhook *out, const bb_webhook *webhook, bb_error *error)
     if (!out->id || !*out->id)
         out->id = out->name;
     const char *mistake = find_mistake(out);
-    return mistake ? bb_webhook_fail(error, BB_ERR_WEBHOOK, out, mistake) : BB_OK;
+    if (mistake)
+        return bb_webhook_fail(error, BB_ERR_WEBHOOK, out, mistake);
+    return bb_headers_check(out, error);
 }
 
 /* Texts one behind the other; without `to` they are only counted. */
@@ -109,24 +116,36 @@ static void pack(struct packing *packing, const char **text) {
     packing->size += size;
 }
 
-static void pack_types(struct packing *packing, bb_webhook *webhook) {
-    size_t count = webhook->issue_type_count;
-    const char **types = (void *)packing->to; /* first, where it is aligned */
-    packing->size += count * sizeof *types;
-    for (size_t i = 0; i < count; i++) {
+/* Both lists are first, where they are aligned. */
+static void pack_lists(struct packing *packing, bb_webhook *webhook) {
+    size_t types_size = webhook->issue_type_count * sizeof *webhook->issue_types;
+    size_t headers_size = webhook->header_count * sizeof *webhook->headers;
+    const char **types = (void *)packing->to;
+    bb_header *headers = packing->to ? (void *)(packing->to + types_size) : NULL;
+    packing->size += types_size + headers_size;
+    for (size_t i = 0; i < webhook->issue_type_count; i++) {
         const char *type = webhook->issue_types[i];
         pack(packing, &type);
         if (types)
             types[i] = type;
     }
-    if (types)
-        webhook->issue_types = count ? types : NULL;
+    for (size_t i = 0; i < webhook->header_count; i++) {
+        bb_header header = webhook->headers[i];
+        pack(packing, &header.name);
+        pack(packing, &header.value);
+        if (headers)
+            headers[i] = header;
+    }
+    if (!packing->to)
+        return;
+    webhook->issue_types = types_size ? types : NULL;
+    webhook->headers = headers_size ? headers : NULL;
 }
 
 size_t bb_webhook_pack(bb_webhook *webhook, void *to) {
     struct packing packing = {.to = to};
     bool has_own_name = webhook->name && strcmp(webhook->name, webhook->id) != 0;
-    pack_types(&packing, webhook);
+    pack_lists(&packing, webhook);
     pack(&packing, &webhook->id);
     if (has_own_name)
         pack(&packing, &webhook->name);
@@ -134,6 +153,8 @@ size_t bb_webhook_pack(bb_webhook *webhook, void *to) {
         webhook->name = webhook->id;
     pack(&packing, &webhook->url);
     pack(&packing, &webhook->secret);
+    pack(&packing, &webhook->previous_secret);
+    pack(&packing, &webhook->authorization);
     pack(&packing, &webhook->keyword);
     pack(&packing, &webhook->button_text);
     return packing.size;

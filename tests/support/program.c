@@ -153,23 +153,34 @@ void program_signal(program *running, int number) {
     require(kill(running->pid, number) == 0, "kill");
 }
 
-static int is_told(const program *running, const char *text) {
-    char told[64 * 1024];
+/* What follows the text on standard error; NULL: it is not there yet. Until the next call. */
+static const char *told_after(const program *running, const char *text) {
+    static char told[64 * 1024];
     ssize_t length = pread(fileno(running->err), told, sizeof told - 1, 0);
     require(length >= 0, "pread");
     told[length] = '\0';
-    return strstr(told, text) != NULL;
+    const char *at = strstr(told, text);
+    return at ? at + strlen(text) : NULL;
+}
+
+static const char *wait_told(const program *running, const char *text, int timeout_ms) {
+    const struct timespec moment = {.tv_nsec = 2000000};
+    int64_t end_ms = server_now_ms() + timeout_ms;
+    const char *rest;
+    while (!(rest = told_after(running, text)) && server_now_ms() <= end_ms)
+        nanosleep(&moment, NULL);
+    return rest;
 }
 
 int program_wait_told(program *running, const char *text, int timeout_ms) {
-    const struct timespec moment = {.tv_nsec = 2000000};
-    int64_t end_ms = server_now_ms() + timeout_ms;
-    while (!is_told(running, text)) {
-        if (server_now_ms() > end_ms)
-            return 0;
-        nanosleep(&moment, NULL);
-    }
-    return 1;
+    return wait_told(running, text, timeout_ms) != NULL;
+}
+
+long program_wait_number(program *running, const char *text, int timeout_ms) {
+    const char *rest = wait_told(running, text, timeout_ms);
+    char *end = NULL;
+    long number = rest ? strtol(rest, &end, 10) : -1;
+    return rest && end > rest ? number : -1;
 }
 
 void program_finish(program *running, program_result *result) {

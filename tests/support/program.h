@@ -42,6 +42,9 @@ void program_signal(program *running, int number);
  * over. */
 int program_wait_told(program *running, const char *text, int timeout_ms);
 
+/* The number that follows the text on standard error, once it does; -1 when the time is over. */
+long program_wait_number(program *running, const char *text, int timeout_ms);
+
 /* Closes its input, waits for its end, and frees it. */
 void program_finish(program *running, program_result *result);
 

@@ -46,6 +46,7 @@ base/mem.c realloc as above
 base/mem.c free as above
 driver/clock.c clock_gettime is the clock
 driver/store_postgres_db.c clock_gettime how long the server takes, without the host's clock; drivers do not include each other
+driver/http_guard.c clock_gettime the age of what was read is no matter of the host's clock; drivers do not include each other
 driver/http_trust.c time the age of a file that was read is no matter of the host's clock
 driver/http_transfer.c stpcpy into a block that was measured just before: snprintf would measure thrice
 api/context.c stpcpy two texts of known length into a larger array, at each event

@@ -23,6 +23,6 @@ check() {
 
 cd "$root/include"
 check exports.txt "$BB_LIBRARY" bb_webhook.h bb_webhook_background.h bb_webhook_egress.h \
-    bb_webhook_event.h bb_webhook_outbox.h
+    bb_webhook_event.h bb_webhook_outbox.h bb_webhook_verify.h
 check exports_sqlite.txt "$BB_LIBRARY_SQLITE" bb_webhook_sqlite.h
 check exports_postgres.txt "$BB_LIBRARY_POSTGRES" bb_webhook_postgres.h

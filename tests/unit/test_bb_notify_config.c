@@ -111,6 +111,31 @@ static void a_mistake_of_a_webhook_names_it_and_the_member(void **state) {
     }
 }
 
+static void a_mistake_of_its_headers_names_it_and_tells_no_value(void **state) {
+    static const struct {
+        const char *webhook;
+        const char *words;
+    } mistakes[] = {
+        {"'previous_secret':7", "webhook \"ops\": previous_secret: must be a string"},
+        {"'previous_secret':'whsec_SECRET'", "webhook \"ops\": previous_secret: "},
+        {"'authorization':['SECRET']", "webhook \"ops\": authorization: must be a string"},
+        {"'authorization':'SECRET\\r\\nX: 1'", "webhook \"ops\": authorization: "},
+        {"'headers':['X: SECRET']", "webhook \"ops\": headers: must be an object"},
+        {"'headers':{'X':7}", "webhook \"ops\": headers: must be a string"},
+        {"'headers':{'X: SECRET':'1'}", "webhook \"ops\": headers[0]: "},
+        {"'headers':{'A':'1','X':'SECRET\\n'}", "webhook \"ops\": headers: X: "},
+        {"'headers':{'Host':'SECRET'}", "webhook \"ops\": headers: Host: "},
+        {"'headers':{'A':'1','a':'SECRET'}", "webhook \"ops\": headers: a: is given twice"},
+    };
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        char config[1024];
+        snprintf(config, sizeof config, "{%s,'webhooks':[{%s,%s}]}", NOTIFY_LOCAL, NAMED,
+                 mistakes[i].webhook);
+        assert_refused(*state, config, mistakes[i].words);
+        assert_not_told(((notify *)*state)->result.err, "SECRET");
+    }
+}
+
 static void a_mistake_of_the_file_names_the_member(void **state) {
     static const struct {
         const char *config;
@@ -267,6 +292,23 @@ static void a_secret_signs_the_request(void **state) {
     assert_int_equal(strncmp(server_header(request, "webhook-signature"), "v1,", 3), 0);
 }
 
+static void both_secrets_sign_and_the_headers_are_sent(void **state) {
+    notify *fixture = *state;
+    notify_answer_ok(fixture, "/a");
+    notify_write_webhooks(
+        fixture, "{" NAMED ",'secret':'whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=',"
+                 "'previous_secret':'whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=',"
+                 "'authorization':'Bearer token','headers':{'X-Api-Key':'key 1','X-Tenant':'7'}}");
+    assert_int_equal(notify_post(fixture, NULL), 0);
+    const server_request *request = server_request_to(fixture->receiver, "/a");
+    const char *signature = server_header(request, "webhook-signature");
+    assert_int_equal(strlen(signature), 2 * (3 + 44) + 1);
+    assert_non_null(strstr(signature, "= v1,"));
+    assert_string_equal(server_header(request, "Authorization"), "Bearer token");
+    assert_string_equal(server_header(request, "X-Api-Key"), "key 1");
+    assert_string_equal(server_header(request, "X-Tenant"), "7");
+}
+
 static void the_user_agent_is_sent(void **state) {
     notify *fixture = *state;
     notify_answer_ok(fixture, "/a");
@@ -313,6 +355,7 @@ static void the_ca_file_decides_which_certificates_are_trusted(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         NOTIFY_TEST(a_mistake_of_a_webhook_names_it_and_the_member),
+        NOTIFY_TEST(a_mistake_of_its_headers_names_it_and_tells_no_value),
         NOTIFY_TEST(a_mistake_of_the_file_names_the_member),
         NOTIFY_TEST(a_file_that_cannot_be_read_is_named),
         NOTIFY_TEST(a_file_with_a_nul_byte_is_refused),
@@ -323,6 +366,7 @@ int main(void) {
         NOTIFY_TEST(any_2xx_is_delivered_where_the_webhook_allows_it),
         NOTIFY_TEST(a_teams_webhook_may_be_judged_as_a_connector),
         NOTIFY_TEST(a_secret_signs_the_request),
+        NOTIFY_TEST(both_secrets_sign_and_the_headers_are_sent),
         NOTIFY_TEST(the_user_agent_is_sent),
         NOTIFY_TEST(the_timeout_ends_an_attempt),
         NOTIFY_TEST(the_ca_file_decides_which_certificates_are_trusted),

@@ -29,6 +29,8 @@ static const char every_type[] =
     "{'name':'f','type':'wecom','activities':'all',"
     "'url':'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=CANARYCANARY'},"
     "{'name':'g','type':'custom','activities':'all','secret':'" CUSTOM_SECRET "',"
+    "'previous_secret':'" CUSTOM_SECRET "','authorization':'Bearer CANARY',"
+    "'headers':{'X-Api-Key':'CANARY'},"
     "'url':'https://bb.example.com/CANARY?key=CANARY'}]}";
 
 #define R "\xEF\xBF\xBD" /* U+FFFD, one for each byte that is out of place */
@@ -79,6 +81,7 @@ static void secrets_are_masked_for_every_type(void **state) {
     assert_masked(fixture->result.err);
     assert_told(fixture->result.out, "\"url\":\"https://hooks.slack.com/***");
     assert_told(fixture->result.out, "\"webhook-signature\":\"***\"");
+    assert_told(fixture->result.out, "\"Authorization\":\"***\",\"X-Api-Key\":\"***\"");
     assert_told(fixture->result.out, "\\\"sign\\\":\\\"***\\\"");
 }
 

@@ -171,10 +171,15 @@ static void every_code_has_its_name(void **state) {
                                         "BB_ERR_BUSY",
                                         "BB_ERR_TIMEOUT",
                                         "BB_ERR_FORKED",
-                                        "BB_ERR_OUTBOX"};
+                                        "BB_ERR_OUTBOX",
+                                        "BB_ERR_SIGNATURE",
+                                        "BB_ERR_TOO_OLD",
+                                        "BB_ERR_TOO_NEW",
+                                        "BB_ERR_MISSING",
+                                        "BB_ERR_MALFORMED"};
     for (size_t i = 0; i < COUNT(names); i++)
         assert_string_equal(bb_code_name(-(int)i), names[i]);
-    assert_int_equal(BB_ERR_OUTBOX, 1 - (int)COUNT(names));
+    assert_int_equal(BB_ERR_MALFORMED, 1 - (int)COUNT(names));
     const char *unknown = bb_code_name(-(int)COUNT(names));
     assert_string_not_equal(unknown, "");
     for (size_t i = 0; i < COUNT(names); i++)

@@ -109,8 +109,11 @@ static secrets seen_signatures(const server_request *request) {
         note_decoded(&known, known.text[0]);
     note_after(&known, request->body, "\"sign\":\"", "\"");
     const char *custom = server_header(request, "webhook-signature");
-    if (custom != NULL)
-        note(&known, custom + 3, strlen(custom + 3)); /* without "v1," */
+    while (custom != NULL && *custom != '\0') { /* each without its version */
+        size_t length = strcspn(custom, " "), version = strcspn(custom, ",") + 1;
+        note(&known, custom + version, length - version);
+        custom += length + strspn(custom + length, " ");
+    }
     return known;
 }
 
@@ -156,7 +159,13 @@ static void add_secret_hook(world *w, const kind *k, const char *base) {
     char url[400];
     snprintf(url, sizeof(url), "%s%s%s%s", base, k->path, k->query[0] == '\0' ? "" : "?", k->query);
     bb_webhook hook = posting_hook(k->type, "hook", url);
+    static const bb_header headers[] = {{"X-Api-Key", "cAnArYkey-0123456789"},
+                                        {"X-Pair", "name cAnArYpair-0123456789, 7"}};
     hook.secret = k->secret;
+    hook.previous_secret = k->type == BB_CUSTOM ? "cAnArYoldcAnArYoldcAnArYoldcAnAr" : NULL;
+    hook.authorization = "Bearer cAnArYbearer0123456789";
+    hook.headers = headers;
+    hook.header_count = 2;
     bb_error error = BB_ERROR_INIT;
     if (bb_dispatcher_add(w->dispatcher, &hook, &error) != BB_OK)
         fail_msg("%s", error.text);
@@ -348,17 +357,18 @@ static void a_refused_configuration_tells_nothing(void **state) {
 
 static void signatures_are_found_in_what_was_sent(void **state) {
     (void)state;
-    server_field header = {"webhook-signature", "v1,def="};
+    server_field header = {"webhook-signature", "v1,def= v1a,ghi="};
     server_request request = {.query = "timestamp=1&sign=a%2Fbc%3D",
                               .headers = &header,
                               .header_count = 1,
                               .body = "{\"sign\":\"xyz=\"}"};
     secrets known = seen_signatures(&request);
-    assert_int_equal(known.count, 4);
+    assert_int_equal(known.count, 5);
     assert_string_equal(known.text[0], "a%2Fbc%3D");
     assert_string_equal(known.text[1], "a/bc=");
     assert_string_equal(known.text[2], "xyz=");
     assert_string_equal(known.text[3], "def=");
+    assert_string_equal(known.text[4], "ghi=");
 }
 
 #define WITH_LOG(test) cmocka_unit_test_setup_teardown(test, open_logged_world, close_logged_world)

@@ -1,0 +1,77 @@
+#include "base/key.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+static bool has_prefix(const char *text, const char *prefix) {
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_sound(const struct bb_key *key) {
+    unsigned char half[BB_ED25519_KEY_SIZE];
+    switch (key->kind) {
+    case BB_KEY_SHARED:
+        return key->length >= BB_KEY_MIN;
+    case BB_KEY_PRIVATE: /* with another's half, nobody could verify what it signs */
+        return key->length == 2 * sizeof half && bb_ed25519_public(key->bytes, half) &&
+               bb_is_same(half, key->bytes + sizeof half, sizeof half);
+    default:
+        return key->length == sizeof half;
+    }
+}
+
+bool bb_key_read(struct bb_key *key, const char *text) {
+    key->kind = has_prefix(text, "whsk_")   ? BB_KEY_PRIVATE
+                : has_prefix(text, "whpk_") ? BB_KEY_PUBLIC
+                                            : BB_KEY_SHARED;
+    if (key->kind != BB_KEY_SHARED)
+        text += strlen("whsk_");
+    else if (has_prefix(text, "whsec_"))
+        text += strlen("whsec_");
+    int length = bb_base64_decode(text, key->bytes, sizeof key->bytes);
+    key->length = length > 0 ? (size_t)length : 0;
+    if (length > 0 && is_sound(key))
+        return true;
+    bb_wipe(key, sizeof *key);
+    return false;
+}
+
+static const char *version_of(const struct bb_key *key) {
+    return key->kind == BB_KEY_SHARED ? "v1," : "v1a,";
+}
+
+/* How long it is; 0 when there is none. */
+static size_t sign(const struct bb_key *key, const struct bb_part *parts, size_t count,
+                   unsigned char out[BB_ED25519_SIZE]) {
+    if (key->kind == BB_KEY_SHARED)
+        return bb_hmac_sha256(key->bytes, key->length, parts, count, out) ? BB_SHA256_SIZE : 0;
+    bool ok = key->kind == BB_KEY_PRIVATE && bb_ed25519_sign(key->bytes, parts, count, out);
+    return ok ? BB_ED25519_SIZE : 0;
+}
+
+bool bb_key_sign(const struct bb_key *key, const struct bb_part *parts, size_t count,
+                 char token[BB_KEY_TOKEN_SIZE]) {
+    const char *version = version_of(key);
+    unsigned char signature[BB_ED25519_SIZE];
+    size_t length = sign(key, parts, count, signature);
+    size_t used = bb_text_copy(token, BB_KEY_TOKEN_SIZE, version);
+    if (length)
+        bb_base64_encode(signature, length, token + used);
+    return length > 0;
+}
+
+bool bb_key_verify(const struct bb_key *key, const struct bb_part *parts, size_t count,
+                   const char *token) {
+    const char *version = version_of(key);
+    unsigned char given[BB_ED25519_SIZE], own[BB_ED25519_SIZE];
+    if (!has_prefix(token, version))
+        return false;
+    int length = bb_base64_decode(token + strlen(version), given, sizeof given);
+    if (key->kind == BB_KEY_SHARED)
+        return length == BB_SHA256_SIZE && sign(key, parts, count, own) == BB_SHA256_SIZE &&
+               bb_is_same(own, given, BB_SHA256_SIZE);
+    size_t public_at = key->kind == BB_KEY_PRIVATE ? BB_ED25519_KEY_SIZE : 0;
+    return length == BB_ED25519_SIZE &&
+           bb_ed25519_verify(key->bytes + public_at, parts, count, given);
+}
