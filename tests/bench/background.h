@@ -36,6 +36,8 @@ struct bench_fleet {
     unsigned at_once; /* max_in_flight; 0: the usual */
     unsigned hanging; /* the first ones have this path: */
     const char *hanging_path;
+    const bb_egress *egress;       /* NULL: private addresses are allowed; else they are not */
+    bool has_headers;              /* each has an Authorization and two headers of its own */
     const bb_allocator *allocator; /* NULL: malloc */
     bb_outbox *outbox;             /* NULL: in memory */
     bb_notice_fn notify;
@@ -67,5 +69,6 @@ bool bench_claims(unsigned rounds, unsigned count);
 bool bench_waiting(unsigned port, unsigned rounds);
 bool bench_several(unsigned port, unsigned rounds, unsigned count);
 bool bench_host(unsigned port, unsigned rounds);
+bool bench_guard(unsigned port, unsigned rounds, unsigned count);
 
 #endif

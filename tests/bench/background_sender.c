@@ -6,6 +6,13 @@
 
 enum { SAMPLES = 4096 };
 
+static void set_headers(bb_webhook *hook) {
+    static const bb_header headers[] = {{"X-Tenant", "shop"}, {"X-Region", "eu-central"}};
+    hook->authorization = "Bearer 5f4dcc3b5aa765d61d8327deb882cf99";
+    hook->headers = headers;
+    hook->header_count = sizeof headers / sizeof *headers;
+}
+
 static bool add_hook(struct bench_sender *sender, const struct bench_fleet *fleet, unsigned i) {
     char name[32], url[128];
     bb_webhook hook = BB_WEBHOOK_INIT;
@@ -21,6 +28,8 @@ static bool add_hook(struct bench_sender *sender, const struct bench_fleet *flee
     hook.project_id = fleet->by_project ? i + 1 : 0;
     hook.allow_any_host = 1;
     hook.no_rate = 1;
+    if (fleet->has_headers)
+        set_headers(&hook);
     if (bb_dispatcher_add(sender->dispatcher, &hook, &error) == BB_OK)
         return true;
     fprintf(stderr, "bench: %s\n", error.text);
@@ -49,7 +58,9 @@ bool bench_sender_open(struct bench_sender *sender, const struct bench_fleet *fl
     background.max_waiting_bytes = 4000000000u;
     options.background = &background;
     options.allocator = fleet->allocator;
-    options.insecure_allow_http = options.insecure_allow_private_addresses = 1;
+    options.insecure_allow_http = 1;
+    options.insecure_allow_private_addresses = !fleet->egress;
+    options.egress = fleet->egress;
     make_samples(sender);
     bool ok = bb_dispatcher_new(&options, &sender->dispatcher, NULL) == BB_OK;
     for (unsigned i = 0; ok && i < fleet->count; i++)
