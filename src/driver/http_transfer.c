@@ -52,6 +52,7 @@ static int on_request(void *user, char *primary_ip, char *local_ip, int primary_
     (void)primary_ip, (void)local_ip, (void)primary_port, (void)local_port;
     if (transfer->requests == 0 && transfer->config->http2)
         transfer->is_on_new_connection = count_connects(transfer->easy) > 0;
+    bb_http_flood_request();
     return ++transfer->requests > 1 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 

@@ -20,7 +20,7 @@
 enum {
     LIMIT_MS = 1500,                /* of an attempt that nothing else ends */
     MARGIN_MS = 10000,              /* what a loaded machine may add */
-    BYTES_MAX = 2 * 1024 * 1024,    /* that a receiver may get rid of: what is read, and sockets */
+    BYTES_MAX = 6 * 1024 * 1024,    /* that a receiver may get rid of: what is read, and sockets */
     OWN_PEAK_MAX = 4 * 1024 * 1024, /* memory of the library, cJSON and libcurl */
     HEAP_MAX = 8 * 1024 * 1024, /* of the whole process, so of OpenSSL, nghttp2 and the server */
     LINES = 32
@@ -182,7 +182,7 @@ static void open_dispatcher(run *r) {
     options.log = on_line;
     options.log_user = r;
     options.http2 = r->given->place == HOSTILE_HTTP2;
-    if (r->given->lasts || r->given->may_last)
+    if (r->given->lasts)
         options.timeout_ms = options.connect_timeout_ms = LIMIT_MS;
     /* also because the machine's own bundle takes long to read */
     if (r->given->place == HOSTILE_SELF_SIGNED || r->given->place == HOSTILE_NO_TLS)
