@@ -7,10 +7,10 @@
 #include <openssl/ssl.h>
 
 enum {
-    /* All answers that may lie ready on a connection fit in: libcurl stops at the first that has a
-     * body. Of the smallest frames it is a quarter of a second's work. */
+    /* Five times the longest answer that is read, for a connection has one at a time. Of the
+     * smallest frames it is a quarter of a second's work. */
     STRETCH_MAX = 512 * 1024,
-    /* Since the connection's last request. Hundreds of them may share one over HTTP/2. */
+    /* Since the connection's last request. */
     IN_ALL_MAX = 4 * 1024 * 1024
 };
 

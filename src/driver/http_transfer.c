@@ -114,6 +114,9 @@ static bool set_connection(const struct bb_http_config *config, CURL *easy) {
         SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
         SET(CURLOPT_CLOSESOCKETDATA, config);
     }
+    /* Most answers are shorter than the 16 KiB it would take. Of one that comes over HTTP/2 and is
+     * longer than the buffer libcurl 7.88 forgets the rest: all of what is read has to fit. */
+    SET(CURLOPT_BUFFERSIZE, config->http2 ? (long)BB_HTTP_BODY_MAX : 1024L);
     if (config->pins_names) /* its pruning looks at every name for each request */
         SET(CURLOPT_DNS_CACHE_TIMEOUT, -1L);
     return ok;
@@ -124,7 +127,6 @@ static bool set_http(CURL *easy) {
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
-    SET(CURLOPT_BUFFERSIZE, 1024L); /* most answers are shorter than the 16 KiB it would take */
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     SET(CURLOPT_POST, 1L);

@@ -39,6 +39,11 @@ const hostile_case hostile_http2[] = {
      .place = HOSTILE_HTTP2,
      .step = {BYTES(STATUS_200 YES)},
      ANSWERED(BB_DELIVERED, 200, "HTTP 200")},
+    {.name = "HTTP/2: an answer of 3,000 bytes",
+     .place = HOSTILE_HTTP2,
+     .step = {BYTES(STATUS_200 "\0\x0b\xc9\0\1\0\0\0\1{\"code\":0,\"x\":\"" X1000 X1000 X1000
+                               "\"}")},
+     ANSWERED(BB_DELIVERED, 200, "HTTP 200")},
     {.name = "HTTP/2: silence",
      .place = HOSTILE_HTTP2,
      .step = {.end = SERVER_SILENT},
