@@ -114,6 +114,8 @@ static struct bb_session *session_new(const struct bb_http_config *config) {
     /* by default it shrinks when few transfers run, and connections are lost */
     long most = config->max_parallel > KEPT_CONNECTIONS ? config->max_parallel : KEPT_CONNECTIONS;
     curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, most);
+    /* over HTTP/2, requests that share a connection hang in libcurl 7.88, and share its fate */
+    curl_multi_setopt(session->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
     return session;
 }
 

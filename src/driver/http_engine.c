@@ -160,6 +160,8 @@ static bool open_shard(struct shard *shard) {
     curl_multi_setopt(shard->multi, CURLMOPT_SOCKETDATA, shard);
     curl_multi_setopt(shard->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(shard->multi, CURLMOPT_TIMERDATA, shard);
+    /* over HTTP/2, requests that share a connection hang in libcurl 7.88, and share its fate */
+    curl_multi_setopt(shard->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
     /* by default it shrinks when few transfers run, and connections are lost */
     curl_multi_setopt(shard->multi, CURLMOPT_MAXCONNECTS, most_kept(shard->engine));
     return true;

@@ -102,6 +102,7 @@ static int on_request(void *user, char *primary_ip, char *local_ip, int primary_
         return CURL_PREREQFUNC_ABORT;
     if (transfer->requests == 0 && transfer->config->http2)
         transfer->is_on_new_connection = count_connects(transfer->easy) > 0;
+    bb_http_flood_request();
     return ++transfer->requests > 1 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
@@ -147,6 +148,9 @@ static bool set_connection(const struct bb_http_config *config, CURL *easy) {
         SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
         SET(CURLOPT_CLOSESOCKETDATA, config);
     }
+    /* Most answers are shorter than the 16 KiB it would take. Of one that comes over HTTP/2 and is
+     * longer than the buffer libcurl 7.88 forgets the rest: all of what is read has to fit. */
+    SET(CURLOPT_BUFFERSIZE, config->http2 ? (long)BB_HTTP_BODY_MAX : 1024L);
     if (config->pins_names) /* its pruning looks at every name for each request */
         SET(CURLOPT_DNS_CACHE_TIMEOUT, -1L);
     return ok;
@@ -157,7 +161,6 @@ static bool set_http(CURL *easy) {
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_HTTP_CONTENT_DECODING, 0L);
-    SET(CURLOPT_BUFFERSIZE, 1024L); /* most answers are shorter than the 16 KiB it would take */
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     SET(CURLOPT_POST, 1L);

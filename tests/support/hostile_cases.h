@@ -27,7 +27,6 @@ typedef struct hostile_case {
     bb_type type; /* 0: Custom */
     int big;      /* not 0: the request is longer than the windows of HTTP/2 are at first */
     int lasts;    /* not 0: nothing ends it but the attempt's limit */
-    int may_last; /* not 0: it depends on who is faster */
 
     /* what it comes to */
     bb_verdict verdict;

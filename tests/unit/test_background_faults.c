@@ -35,12 +35,6 @@ static void open_in_virtual_time(background *b) {
     background_open(b);
 }
 
-static void open_with_timeout(background *b, uint32_t timeout_ms) {
-    bb_options options = background_bb_options(b);
-    options.timeout_ms = timeout_ms;
-    b->dispatcher = posting_dispatcher(&options);
-}
-
 static void fails_then_succeeds(background *b, bb_type type, server_step fault) {
     server_step steps[] = {fault, fault, posting_success(type)};
     background_script(b, type, "hook", steps, 3);
@@ -267,39 +261,6 @@ static void a_lost_answer_of_slack_is_tried_as_often_as_asked_for(void **state) 
 
 /* ------------------------------------------------------------- time limits -- */
 
-static void ends_in_time(background *b, server_step step) {
-    use_delays(b, at_once, 1);
-    open_with_timeout(b, LIMIT_MS);
-    bb_webhook hook = background_hook(b, BB_CUSTOM, "hook", &step, 1);
-    hook.max_attempts = 1;
-    background_add(b, &hook);
-    background_enqueue(b, "one");
-    int64_t began = server_now_ms();
-    background_drive_until(b, BB_NOTICE_DEAD, 1);
-    int64_t took = server_now_ms() - began;
-    assert_true(took >= LIMIT_MS * 9 / 10);
-    assert_true(took < LIMIT_MS + SLACK_MS);
-    assert_int_equal(background_told(b, BB_NOTICE_DEAD, 0)->verdict, BB_UNKNOWN);
-    assert_int_equal(background_told(b, BB_NOTICE_DEAD, 0)->sent, 1);
-    background_check_books(b);
-}
-
-static void one_that_never_answers_ends_in_time(void **state) {
-    ends_in_time(*state, (server_step){.end = SERVER_SILENT});
-}
-
-static void one_that_drips_ends_in_time(void **state) {
-    ends_in_time(*state, (server_step){.status = 200,
-                                       .body = "{\"code\":0}                              ",
-                                       .drip_ms = 50});
-}
-
-static void one_that_drips_headers_ends_in_time(void **state) {
-    ends_in_time(
-        *state,
-        (server_step){.raw = "HTTP/1.1 200 OK\r\n", .repeat = "X-Drip: 1\r\n", .drip_ms = 20});
-}
-
 static void silent_names_end_in_time(background *b, uint32_t connect_timeout_ms,
                                      uint32_t timeout_ms) {
     dns *names = dns_start();
@@ -413,9 +374,6 @@ int main(void) {
         BACKGROUND_TEST(a_lost_answer_of_slack_is_tried_once_more),
         BACKGROUND_TEST(a_lost_answer_is_not_tried_again_where_that_is_the_rule),
         BACKGROUND_TEST(a_lost_answer_of_slack_is_tried_as_often_as_asked_for),
-        BACKGROUND_TEST(one_that_never_answers_ends_in_time),
-        BACKGROUND_TEST(one_that_drips_ends_in_time),
-        BACKGROUND_TEST(one_that_drips_headers_ends_in_time),
         BACKGROUND_TEST(a_name_server_that_is_silent_ends_in_time),
         BACKGROUND_TEST(the_limit_of_an_attempt_is_that_of_its_look_up_too),
         BACKGROUND_TEST(each_attempt_is_signed_anew),

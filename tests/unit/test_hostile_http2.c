@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "support/hostile_run.h"
 
@@ -53,6 +54,34 @@ static void a_refusal_on_a_kept_connection_is_unknown(void **state) {
     assert_int_equal(server_requests(w->receiver), 2);
 }
 
+typedef struct posting {
+    bb_dispatcher *dispatcher;
+    bb_report *report;
+} posting;
+
+static void *post(void *user) {
+    posting *p = user;
+    bb_webhook_post(p->dispatcher, posting_event(), NULL, &p->report, NULL);
+    return NULL;
+}
+
+/* Also where one is kept and free: both requests are there before either is answered. */
+static void requests_of_one_host_share_no_connection(void **state) {
+    world *w = *state;
+    posting p = {.dispatcher = w->dispatcher};
+    pthread_t thread;
+    server_on(w->receiver, NULL, STEPS({BYTES(YES("\1"))}, {.hold = 1, .end = SERVER_RESET}));
+    posting_assert_row(posting_send_one(w->dispatcher, "hook"), BB_DELIVERED, 1);
+    posting_add(w->dispatcher, BB_CUSTOM, "other", server_url(w->receiver, "/other"));
+    assert_int_equal(pthread_create(&thread, NULL, post, &p), 0);
+    assert_true(server_wait_requests(w->receiver, 3, PATIENCE_MS));
+    assert_int_equal(server_connections(w->receiver), 2);
+    server_release(w->receiver);
+    pthread_join(thread, NULL);
+    assert_int_equal(bb_report_undelivered(p.report), 2);
+    bb_report_free(p.report);
+}
+
 #define WITH_HTTP2(test) cmocka_unit_test_setup_teardown(test, open_world, posting_close_world)
 
 int main(void) {
@@ -60,6 +89,7 @@ int main(void) {
         WITH_HTTP2(a_connection_is_kept),
         WITH_HTTP2(one_that_said_goaway_is_not_used_again),
         WITH_HTTP2(a_refusal_on_a_kept_connection_is_unknown),
+        WITH_HTTP2(requests_of_one_host_share_no_connection),
     };
     int failed = hostile_run_all(hostile_http2, hostile_http2_count);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);

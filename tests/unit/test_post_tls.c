@@ -1,4 +1,5 @@
-/* TLS: whom a post trusts, what a handshake may cost, and the products at their real URLs. */
+/* TLS: connections that are kept, and the products at their real URLs. Whom nobody trusts, and what
+ * a handshake may cost: test_hostile_receivers. */
 #include "support/posting.h"
 #include "support/resolve.h"
 
@@ -30,38 +31,6 @@ static void trust(world *w, const server *trusted) {
     posting_use(w, &options);
 }
 
-static void assert_certificate_refused(world *w, server *receiver, const server *trusted) {
-    server_on(receiver, "/hook", STEPS({.status = 200, .body = "ok"}));
-    trust(w, trusted);
-    posting_add(w->dispatcher, BB_SLACK, "hook", server_url(receiver, "/hook"));
-    const bb_attempt_report *row = post_in_vain(w, BB_RETRY);
-    assert_int_equal(row->outcome->advice, BB_ADVICE_OPERATOR);
-    assert_int_equal(server_requests(receiver), 0);
-    assert_int_equal(server_connections(receiver), 1);
-}
-
-static void a_self_signed_certificate_is_refused(void **state) {
-    world *w = *state;
-    server *other = server_start(&(server_options){.tls_names = "IP:127.0.0.1"});
-    server *receiver = server_start(&(server_options){.tls_names = "IP:127.0.0.1"});
-    assert_certificate_refused(w, receiver, other);
-    server_stop(receiver);
-    server_stop(other);
-}
-
-static void a_certificate_for_another_host_is_refused(void **state) {
-    server *receiver = server_start(&(server_options){.tls_names = "DNS:other.example"});
-    assert_certificate_refused(*state, receiver, receiver);
-    server_stop(receiver);
-}
-
-static void an_expired_certificate_is_refused(void **state) {
-    server *receiver =
-        server_start(&(server_options){.tls_names = "IP:127.0.0.1", .tls_expired = 1});
-    assert_certificate_refused(*state, receiver, receiver);
-    server_stop(receiver);
-}
-
 /* The operator's mistake, not the receiver's: told so, and nothing is sent. */
 static void a_bundle_that_cannot_be_read_trusts_nobody(void **state) {
     world *w = *state;
@@ -74,38 +43,6 @@ static void a_bundle_that_cannot_be_read_trusts_nobody(void **state) {
     assert_non_null(strstr(row->outcome->text, "(ca_file) could not be read"));
     assert_int_equal(server_requests(receiver), 0);
     server_stop(receiver);
-}
-
-static void a_receiver_that_speaks_no_tls_is_a_retry(void **state) {
-    world *w = *state;
-    server *plain = server_start(NULL);
-    server_on_accept(plain, STEPS({.raw = "220 mail.example ESMTP\r\n", .end = SERVER_SILENT}));
-    posting_add(w->dispatcher, BB_SLACK, "hook", posting_url_at(plain, "https", "127.0.0.1"));
-    post_in_vain(w, BB_RETRY);
-    server_stop(plain);
-}
-
-static void a_receiver_that_closes_before_tls_is_a_retry(void **state) {
-    world *w = *state;
-    server *plain = server_start(NULL);
-    server_on_accept(plain, STEPS({.end = SERVER_CLOSE}, {.end = SERVER_RESET}));
-    posting_add(w->dispatcher, BB_SLACK, "hook", posting_url_at(plain, "https", "127.0.0.1"));
-    post_in_vain(w, BB_RETRY);
-    post_in_vain(w, BB_RETRY);
-    assert_int_equal(server_connections(plain), 2);
-    server_stop(plain);
-}
-
-static void a_handshake_that_hangs_is_a_retry_at_the_connect_limit(void **state) {
-    world *w = *state;
-    server *silent = server_start(NULL);
-    server_on_accept(silent, STEPS({.end = SERVER_SILENT}));
-    posting_limit_connecting(w, LIMIT_MS);
-    posting_add(w->dispatcher, BB_SLACK, "hook", posting_url_at(silent, "https", "127.0.0.1"));
-    int64_t began = server_now_ms();
-    post_in_vain(w, BB_RETRY);
-    assert_true(server_now_ms() - began >= LIMIT_MS * 9 / 10);
-    server_stop(silent);
 }
 
 static void connections_over_tls_are_kept_between_posts(void **state) {
@@ -253,13 +190,7 @@ static void every_product_is_reached_at_its_real_url(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WITH_NAMES(a_self_signed_certificate_is_refused),
-        WITH_NAMES(a_certificate_for_another_host_is_refused),
-        WITH_NAMES(an_expired_certificate_is_refused),
         WITH_NAMES(a_bundle_that_cannot_be_read_trusts_nobody),
-        WITH_NAMES(a_receiver_that_speaks_no_tls_is_a_retry),
-        WITH_NAMES(a_receiver_that_closes_before_tls_is_a_retry),
-        WITH_NAMES(a_handshake_that_hangs_is_a_retry_at_the_connect_limit),
         WITH_NAMES(connections_over_tls_are_kept_between_posts),
         WITH_NAMES(a_kept_connection_over_tls_that_dies_is_one_post),
         WITH_NAMES(an_offer_of_http2_that_is_not_taken_does_no_harm),
