@@ -82,7 +82,8 @@ typedef struct bb_webhook {
     const char *id;              /* unique in a dispatcher; NULL: the name serves as id */
     const char *name;            /* for people: reports, errors, the test message */
     int64_t project_id;          /* 0: events of every project */
-    const char *url;             /* https; a secret */
+    const char *url;             /* https; a secret. An internationalised host, in UTF-8,
+                                    is used and shown in its xn-- form */
     const char *secret;          /* DingTalk, Feishu: signing secret. Custom: Standard
                                     Webhooks, "whsec_" + base64 of 16 to 64 bytes (prefix
                                     optional): v1, HMAC-SHA256; or "whsk_" + base64 of an

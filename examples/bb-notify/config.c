@@ -34,6 +34,10 @@ static const struct member members[] = {
     {"insecure_allow_http", read_flag, AT(options.insecure_allow_http), false},
     {"insecure_allow_private_addresses", read_flag, AT(options.insecure_allow_private_addresses),
      false},
+    {"allow_addresses", read_filled_text, AT(egress.allow_addresses), false},
+    {"deny_addresses", read_filled_text, AT(egress.deny_addresses), false},
+    {"nat64_prefixes", read_filled_text, AT(egress.nat64_prefixes), false},
+    {"ports", read_filled_text, AT(egress.ports), false},
     {"allow_any_host", read_flag, AT(common.allow_any_host), false},
     {"keyword", read_text, AT(common.keyword), false},
     {"button_text", read_text, AT(common.button_text), false},
@@ -92,8 +96,10 @@ static void fit_post_timeout(bb_options *options) {
 bool config_load(const char *path, struct config *config, struct mistake *mistake) {
     *config = (struct config){.options = BB_OPTIONS_INIT,
                               .background = BB_BACKGROUND_OPTIONS_INIT,
+                              .egress = BB_EGRESS_INIT,
                               .common = BB_WEBHOOK_INIT};
     config->options.background = &config->background;
+    config->options.egress = &config->egress;
     config->document = config_text_read(path, mistake);
     if (!config->document)
         return mistaken_at(mistake, path);

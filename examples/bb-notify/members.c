@@ -37,7 +37,7 @@ static bool read_member(const struct member *member, const cJSON *value, void *t
     return mistaken_at(mistake, member->name);
 }
 
-static bool all_required(const struct member *table, size_t count, uint32_t given,
+static bool all_required(const struct member *table, size_t count, uint64_t given,
                          struct mistake *mistake) {
     for (size_t i = 0; i < count; i++)
         if (table[i].required && !(given >> i & 1))
@@ -47,7 +47,7 @@ static bool all_required(const struct member *table, size_t count, uint32_t give
 
 bool members_read(const cJSON *object, const struct member *table, size_t count, void *target,
                   struct mistake *mistake) {
-    uint32_t given = 0;
+    uint64_t given = 0;
     const cJSON *value;
     if (!cJSON_IsObject(object))
         return mistaken(mistake, "must be an object");
@@ -59,7 +59,7 @@ bool members_read(const cJSON *object, const struct member *table, size_t count,
             return mistaken(mistake, "%s: is given twice", value->string);
         if (cJSON_IsNull(value))
             continue;
-        given |= UINT32_C(1) << i;
+        given |= UINT64_C(1) << i;
         if (!read_member(&table[i], value, target, mistake))
             return false;
     }

@@ -31,7 +31,7 @@ struct member {
 };
 
 /* Members that are null count as not given, and leave their field as it is.
- * At most 32 members. */
+ * At most 64 members. */
 bool members_read(const cJSON *object, const struct member *table, size_t count, void *target,
                   struct mistake *mistake);
 

@@ -20,19 +20,29 @@ static bool add_webhooks(struct session *session, bb_error *error) {
     return true;
 }
 
+/* Who runs bb-notify is the operator, so is told which addresses the guard has refused. */
+static void take_log(void *user, bb_level level, const char *text) {
+    static const char guard[] = "guard: ";
+    struct session *session = user;
+    if (strncmp(text, guard, sizeof guard - 1) == 0)
+        complain("%s", text + sizeof guard - 1);
+    else if (session->options->outbox_place)
+        outbox_log(&session->outbox, level, text);
+}
+
 /* Where what is delivered waits, and who is told of it. */
 static bool prepare_background(struct session *session) {
     struct config *config = &session->config;
     const struct options *options = session->options;
     config->background.notify_user = session;
     config->background.notify = options->mode == MODE_DELIVER ? deliver_notice : background_notice;
+    config->options.log = take_log;
+    config->options.log_user = session;
     if (!options->outbox_place)
         return true;
     if (!outbox_open(&session->outbox, options->outbox_place, config->lease_ms))
         return false;
     config->background.outbox = session->outbox.store;
-    config->options.log = outbox_log;
-    config->options.log_user = &session->outbox;
     return true;
 }
 

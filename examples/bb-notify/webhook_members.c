@@ -162,6 +162,7 @@ static const struct member members[] = {
     {"min_level", read_level, AT(min_level), false},
     {"issue_statuses", read_issue_statuses, AT(issue_statuses), false},
     {"issue_types", read_issue_types, 0, false},
+    {"insecure_allow_private_addresses", read_flag, AT(insecure_allow_private_addresses), false},
     {"allow_any_2xx", read_flag, AT(allow_any_2xx), false},
     {"teams_connector", read_flag, AT(teams_connector), false},
     {"dingtalk_action_card", read_flag, AT(dingtalk_action_card), false},

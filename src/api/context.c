@@ -81,7 +81,7 @@ void bb_dispatcher_log_refused(const struct bb_dispatcher *d, const bb_webhook *
     char label[104], line[480];
     if (!*transfer->refused || !d->settings.options.log)
         return;
-    snprintf(line, sizeof line, "webhook \"%s\": not connected to %s",
+    snprintf(line, sizeof line, "guard: webhook \"%s\": not connected to %s",
              bb_webhook_label(webhook, label), transfer->refused);
     bb_settings_log(&d->settings, BB_WARN, line);
 }

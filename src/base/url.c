@@ -1,5 +1,6 @@
 #include "base/url.h"
 
+#include <locale.h>
 #include <string.h>
 
 #include <curl/curl.h>
@@ -10,6 +11,8 @@
 static const char *hygiene(const char *text) {
     if (!text || !*text)
         return "is empty";
+    const char *mark = strstr(text, "://"), *host = mark ? mark + strlen("://") : text;
+    const char *host_end = mark ? host + strcspn(host, "/?#") : text;
     for (const char *at = text; *at; at++) {
         unsigned char c = (unsigned char)*at;
         if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
@@ -17,7 +20,7 @@ static const char *hygiene(const char *text) {
                                       : "begins or ends with a blank or newline";
         if (c < 0x20 || c == 0x7F)
             return "has a control character in it";
-        if (c >= 0x80)
+        if (c >= 0x80 && (at < host || at >= host_end))
             return "has a character that is not ASCII in it (percent-encode it)";
         if (c == '\\')
             return "has a backslash in it";
@@ -70,9 +73,79 @@ static int check_scheme(const struct bb_url *url, const char **why) {
     return BB_ERR_URL;
 }
 
-static int get_parts(struct bb_arena *arena, CURLU *handle, struct bb_url *url) {
+/* ---- internationalised hosts ---- */
+
+static bool is_ascii(const char *text) {
+    while (*text && (unsigned char)*text < 0x80)
+        text++;
+    return !*text;
+}
+
+#ifdef CURLU_PUNYCODE
+/* libcurl takes a host for text of the locale's: the thread has the right one for this call. NULL
+ * for any failure: 7.88 calls all of them a want of memory. */
+static char *get_in_ascii(CURLU *handle) {
+    char *text = NULL;
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    if (utf8 == (locale_t)0)
+        return NULL;
+    locale_t before = uselocale(utf8);
+    if (curl_url_get(handle, CURLUPART_URL, &text, CURLU_PUNYCODE) != CURLUE_OK)
+        text = NULL;
+    uselocale(before);
+    freelocale(utf8);
+    return text;
+}
+#else
+static char *get_in_ascii(CURLU *handle) {
+    (void)handle;
+    return NULL;
+}
+#endif
+
+/* "" when it cannot be written so, NULL when out of memory. By "https://HOST/", because what failed
+ * is not freed by 7.88 when just the host is asked for. */
+static const char *to_ascii(struct bb_arena *arena, const char *host) {
+    static const char before[] = "https://";
+    const char *found = NULL;
+    CURLU *handle = curl_url();
+    if (handle && curl_url_set(handle, CURLUPART_SCHEME, "https", 0) == CURLUE_OK &&
+        curl_url_set(handle, CURLUPART_HOST, host, 0) == CURLUE_OK) {
+        char *text = get_in_ascii(handle);
+        size_t n = text ? strlen(text) : 0, around = sizeof before - 1 + strlen("/");
+        found = n <= around ? "" : bb_arena_copy(arena, text + sizeof before - 1, n - around);
+        curl_free(text);
+    }
+    curl_url_cleanup(handle);
+    return found;
+}
+
+/* Characters that look like these become them, and others vanish: what is no name then, or has
+ * become one of plain letters (127.0.0.1, localhost), was a disguise. */
+static bool is_honest(const char *host) {
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+    return host[strspn(host, allowed)] == '\0' &&
+           (strncmp(host, "xn--", 4) == 0 || strstr(host, ".xn--"));
+}
+
+static int get_host(struct bb_arena *arena, CURLU *handle, const char **out, const char **why) {
+    int code = get_part(arena, handle, CURLUPART_HOST, out);
+    if (code || is_ascii(*out))
+        return code;
+    *out = to_ascii(arena, *out);
+    if (!*out)
+        return BB_ERR_NO_MEMORY;
+    *why = "has a host that is not ASCII and cannot be written so here (give its xn-- form)";
+    return is_honest(*out) ? BB_OK : BB_ERR_URL;
+}
+
+/* ---- parts ---- */
+
+static int get_parts(struct bb_arena *arena, CURLU *handle, struct bb_url *url, const char **why) {
+    int code = get_host(arena, handle, &url->host, why);
+    if (code)
+        return code;
     if (get_part(arena, handle, CURLUPART_SCHEME, &url->scheme) ||
-        get_part(arena, handle, CURLUPART_HOST, &url->host) ||
         get_part(arena, handle, CURLUPART_PORT, &url->port) ||
         get_part(arena, handle, CURLUPART_PATH, &url->path) ||
         get_part(arena, handle, CURLUPART_QUERY, &url->query))
@@ -93,7 +166,9 @@ static int parse(struct bb_arena *arena, CURLU *handle, const char *text, struct
     }
     int code = refuse_parts(handle, why);
     if (code == BB_OK)
-        code = get_parts(arena, handle, url);
+        code = get_parts(arena, handle, url, why);
+    if (code == BB_OK && !is_ascii(text)) /* what its host has become is read as any other */
+        return bb_url_parse(arena, url->text, url, why);
     return code ? code : check_scheme(url, why);
 }
 

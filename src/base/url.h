@@ -10,7 +10,7 @@
 struct bb_url {
     const char *text;   /* put together from the parts below: what is requested */
     const char *scheme; /* lower case */
-    const char *host;   /* lower case; IPv4 in dotted form, IPv6 in brackets */
+    const char *host;   /* lower case ASCII; IPv4 in dotted form, IPv6 in brackets */
     const char *port;   /* digits as written; "" when not written */
     const char *path;   /* as written, never re-encoded; begins with / */
     const char *query;  /* as written, without the ?; "" when there is none */
@@ -19,7 +19,9 @@ struct bb_url {
 /*
  * Parses an http(s) URL. Refused with a reason in `*why` (a sentence's end: "has
  * a user name before the host"): backslashes, blanks, control and non-ASCII
- * bytes, user information, zone ids, fragments, other schemes.
+ * bytes, user information, zone ids, fragments, other schemes. But a host may be an
+ * internationalised one in UTF-8: it is given in its xn-- form, which is then read as
+ * if it had been written.
  * BB_ERR_URL, BB_ERR_NO_MEMORY.
  */
 int bb_url_parse(struct bb_arena *arena, const char *text, struct bb_url *url, const char **why);

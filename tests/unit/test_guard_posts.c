@@ -158,6 +158,37 @@ static void webhooks_with_different_rules_keep_their_own_connections(void **stat
     assert_int_equal(server_connections(w->receiver), 2);
 }
 
+/* Their connections lie elsewhere than the others': they are kept, and end, all the same. */
+static void connections_of_webhooks_with_own_rules_are_kept_and_renewed(void **state) {
+    enum { HOOKS = 12, TIMES = 3 };
+    world *w = *state;
+    server_options tls = {.tls_names = "IP:127.0.0.1"};
+    server *secure = server_start(&tls);
+    bb_options options = posting_guarded_options();
+    server_step yes = posting_success(BB_CUSTOM), last = yes;
+    last.headers = "Content-Type: application/json\r\nConnection: close\r\n";
+    last.end = SERVER_CLOSE;
+    options.ca_file = server_ca_file(secure);
+    posting_use(w, &options);
+    for (int i = 0; i < HOOKS; i++) {
+        char id[16], path[16];
+        snprintf(id, sizeof id, "hook%d", i);
+        snprintf(path, sizeof path, "/%s", id);
+        server_on(secure, path, (server_step[]){yes, yes, last, yes}, 4);
+        bb_webhook hook = posting_hook(BB_CUSTOM, id, server_url(secure, path));
+        hook.insecure_allow_private_addresses = 1;
+        add(w, &hook);
+    }
+    for (int i = 0; i < 2 * TIMES; i++) {
+        bb_report *report = posting_send(w->dispatcher);
+        assert_int_equal(bb_report_undelivered(report), 0);
+        bb_report_free(report);
+    }
+    assert_int_equal(server_requests(secure), HOOKS * 2 * TIMES);
+    assert_int_equal(server_connections(secure), 2 * HOOKS);
+    server_stop(secure);
+}
+
 /* It ends elsewhere than where it was made to: the request is not sent. */
 static void the_peer_of_a_connection_is_judged_before_a_request(void **state) {
     world *w = *state;
@@ -230,6 +261,7 @@ int main(void) {
         WITH_NAMES(deny_and_allow_lists_hold_where_it_is_connected_to),
         WITH_NAMES(a_connection_of_one_webhook_is_not_lent_to_one_with_other_rules),
         WITH_NAMES(webhooks_with_different_rules_keep_their_own_connections),
+        WITH_NAMES(connections_of_webhooks_with_own_rules_are_kept_and_renewed),
         WITH_NAMES(the_peer_of_a_connection_is_judged_before_a_request),
         WITH_NAMES(a_redirect_is_not_followed),
         WITH_NAMES(a_mistake_in_a_list_makes_no_dispatcher),

@@ -140,6 +140,20 @@ static void a_name_that_resolves_is_reached_and_its_address_kept(void **state) {
     assert_int_equal(server_connections(w->receiver), 1);
 }
 
+static void an_internationalised_name_is_asked_for_in_ascii(void **state) {
+    world *w = *state;
+    char host[64];
+    resolve_to("xn--bcher-kva.example", "127.0.0.1", 0);
+    server_on(w->receiver, "/hook", STEPS({.status = 200, .body = "ok"}));
+    posting_add(w->dispatcher, BB_SLACK, "hook",
+                posting_url_at(w->receiver, "http",
+                               "b\xC3\xBC"
+                               "cher.example"));
+    posting_assert_row(posting_send_one(w->dispatcher, "hook"), BB_DELIVERED, 1);
+    snprintf(host, sizeof host, "xn--bcher-kva.example:%d", server_port(w->receiver));
+    assert_string_equal(server_header(server_request_at(w->receiver, 0), "Host"), host);
+}
+
 /* -------------------------------------------------------------- addresses -- */
 
 static const char *const private_addresses[] = {"127.0.0.1",   "127.9.9.9",      "0.0.0.0",
@@ -257,6 +271,7 @@ int main(void) {
         WITH_NAMES(a_name_without_an_address_is_a_retry),
         WITH_NAMES(a_lookup_that_hangs_is_a_retry_at_the_connect_limit),
         WITH_NAMES(a_dispatcher_is_freed_while_a_lookup_hangs),
+        WITH_NAMES(an_internationalised_name_is_asked_for_in_ascii),
         WITH_NAMES(a_name_that_resolves_is_reached_and_its_address_kept),
         WITH_NAMES(a_name_with_a_private_address_is_refused_at_the_connect),
         WITH_NAMES(a_name_that_turns_to_a_private_address_is_refused),

@@ -51,6 +51,8 @@ static void scheme_and_host_are_written_in_lower_case(void **state) {
                          "https://hooks.slack.com:443/services/T/B/X");
     urls_check_requested(BB_CUSTOM, "https://Receiver.Example.com/Path?Query=X",
                          "https://receiver.example.com/Path?Query=X");
+    urls_check_requested(BB_CUSTOM, "https://R\u00e9ceiver.Example.com/Path?Query=X%C3%A9",
+                         "https://xn--rceiver-bya.example.com/Path?Query=X%C3%A9");
 }
 
 /* ---- Discord */
@@ -181,7 +183,7 @@ static void what_is_no_clean_url_is_refused(void **state) {
         "https://receiver.example.com\\" URLS_CANARY,
         "https:\\\\receiver.example.com/" URLS_CANARY,
         "https://receiver.example.com/\u00fc" URLS_CANARY,
-        "https://r\u00e9ceiver.example.com/" URLS_CANARY,
+        "https://r\u00e9ceiver.example.com/\u00fc" URLS_CANARY,
         "https://receiver\u3002x.com/" URLS_CANARY,
         "https://receiver.example.com/\xff" URLS_CANARY,
     };

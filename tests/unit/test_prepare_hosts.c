@@ -87,6 +87,15 @@ static void a_host_that_only_looks_like_the_product_s_is_refused(void **state) {
     }
 }
 
+/* A Cyrillic letter in a name that looks the same, and what becomes the name itself. */
+static void a_name_in_other_letters_is_not_the_product_s(void **state) {
+    (void)state;
+    urls_check_refused(BB_SLACK, "https://hooks.\xD1\x95lack.com/services/T/B/" URLS_CANARY,
+                       "url: ");
+    urls_check_refused(BB_SLACK, "https://hooks.\xEF\xBD\x93lack.com/services/T/B/" URLS_CANARY,
+                       "xn--");
+}
+
 static void a_suffix_is_matched_at_a_dot_and_never_alone(void **state) {
     (void)state;
     static const char *const names[] = {
@@ -377,6 +386,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CONTRACT(each_product_receives_on_its_hosts),
         CONTRACT(a_host_that_only_looks_like_the_product_s_is_refused),
+        CONTRACT(a_name_in_other_letters_is_not_the_product_s),
         CONTRACT(a_suffix_is_matched_at_a_dot_and_never_alone),
         CONTRACT(one_product_s_url_is_no_other_s),
         CONTRACT(allow_any_host_admits_private_deployments),

@@ -5,6 +5,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <curl/curl.h>
+#include <locale.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,7 +113,6 @@ static const struct {
     {"https://h.example/a\x01", "control character"},
     {"https://h.example/a\x7F", "control character"},
     {"https://h.example/\xE4\xB8\x96", "not ASCII"},
-    {"https://\xD1\x81lack.com/", "not ASCII"},
     {"https://h.example\\@evil.example/", "backslash"},
     {"https:\\\\h.example/", "backslash"},
     {"https://ann@h.example/p", "user name"},
@@ -123,7 +125,112 @@ static const struct {
     {"https://%31%32%37.0.0.1/p", "percent sign in its host"},
     {"https://[::1/p", ""},
     {"https://[::g]/p", ""},
+    /* in the host it may be an internationalised one, elsewhere it is none */
+    {"https://b\xC3\xBC"
+     "cher.example/\xC3\xBC",
+     "not ASCII"},
+    {"https://b\xC3\xBC"
+     "cher.example/?\xC3\xBC",
+     "not ASCII"},
+    {"https://b\xC3\xBC"
+     "cher.example?\xC3\xBC",
+     "not ASCII"},
+    {"\xC3\xBC://h.example/", "not ASCII"},
+    {"b\xC3\xBC"
+     "cher.example",
+     "not ASCII"},
+    {"https://\xC3\xBC@h.example/", "user name"},
+    {"https://b\xC3\xBC"
+     "cher.example\\@evil.example/",
+     "backslash"},
+    {"https://b\xC3\xBC"
+     "cher.example:443:1/",
+     ""},
 };
+
+/* What they look like, and become, is not what is reached. */
+static const char *const disguised[] = {
+    "https://\xFF\xFE.example/",                           /* not UTF-8 */
+    "https://\xC3\xBC\xC3.example/",                       /* nor this */
+    "https://\xEF\xBC\x91\xEF\xBC\x92\xEF\xBC\x97.0.0.1/", /* full width 127.0.0.1 */
+    "https://\xEF\xBC\x92\xEF\xBC\x91"
+    "30706433/", /* as one number */
+    "https://169\xE3\x80\x82"
+    "254.169.254/", /* an ideographic full stop */
+    "https://l\xE2\x93\x9E"
+    "calhost/",                                    /* a circled o */
+    "https://\xF0\x9D\x93\x81ocalhost/",           /* a script l */
+    "https://hooks\xE2\x80\x8B.slack.com/",        /* a blank without width */
+    "https://evil.example\xEF\xBC\x8F.slack.com/", /* a full width slash */
+    "https://b\xC3\xBC"
+    "cher.example\xEF\xBC\x8F.slack.com/", /* with a name that is good */
+    "https://b\xC3\xBC"
+    "cher\xE2\x84\x80.slack.com/", /* a/c in one character */
+    "https://b\xC3\xBC"
+    "cher\xEF\xBC\xA0slack.com/", /* a full width @ */
+    "https://b\xC3\xBC"
+    "cher\xEF\xBC\x9A"
+    "8443/", /* a full width colon */
+    "https://b\xC3\xBC"
+    "cher.example\xEF\xBC\x9F.slack.com/", /* a full width ? */
+    "https://b\xC3\xBC"
+    "cher\xEF\xBC\x85"
+    "00.slack.com/",                      /* a full width % */
+    "https://b\xC3\xBC\xC2\xA0.example/", /* a no-break space */
+};
+
+static void a_disguised_host_is_refused(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(disguised); i++) {
+        struct bb_url url;
+        const char *why = NULL;
+        if (bb_url_parse(&arena, disguised[i], &url, &why) != BB_ERR_URL)
+            fail_msg("accepted: %s as %s", disguised[i], url.text);
+        assert_non_null(why);
+    }
+}
+
+static const struct {
+    const char *text, *whole, *host;
+} international[] = {
+    {"https://b\xC3\xBC"
+     "cher.example/p",
+     "https://xn--bcher-kva.example/p", "xn--bcher-kva.example"},
+    {"https://B\xC3\x9C"
+     "CHER.Example:8443/p?q=%2F",
+     "https://xn--bcher-kva.example:8443/p?q=%2F", "xn--bcher-kva.example"},
+    {"https://xn--bcher-kva.example/p", "https://xn--bcher-kva.example/p", "xn--bcher-kva.example"},
+    {"https://b\xC3\xBC"
+     "cher.example?q",
+     "https://xn--bcher-kva.example/?q", "xn--bcher-kva.example"},
+    {"https://hooks.\xE4\xBE\x8B\xE3\x81\x88\xE3\x80\x82\xE3\x83\x86\xE3\x82\xB9\xE3\x83\x88/p",
+     "https://hooks.xn--r8jz45g.xn--zckzah/p", "hooks.xn--r8jz45g.xn--zckzah"},
+    {"https://\xD1\x81lack.com/", "https://xn--lack-k6d.com/", "xn--lack-k6d.com"}, /* Cyrillic */
+};
+
+static bool has_idn(void) {
+    return curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_IDN;
+}
+
+/* In whatever locale the program is: in these tests it is C. */
+static void an_internationalised_host_is_given_in_ascii(void **state) {
+    (void)state;
+    locale_t before = uselocale((locale_t)0);
+    for (size_t i = 0; i < COUNT(international); i++) {
+        struct bb_url url;
+        const char *why = NULL;
+        int code = bb_url_parse(&arena, international[i].text, &url, &why);
+        if (!has_idn() && code == BB_ERR_URL) {
+            assert_non_null(strstr(why, "xn--"));
+            continue;
+        }
+        if (code != BB_OK)
+            fail_msg("%s %s", international[i].text, why);
+        assert_string_equal(url.text, international[i].whole);
+        assert_string_equal(url.host, international[i].host);
+    }
+    assert_true(uselocale((locale_t)0) == before);
+}
 
 static void a_refusal_says_why(void **state) {
     (void)state;
@@ -248,6 +355,30 @@ static void parse_short_of_memory(void *user) {
     bb_arena_free(&scratch);
 }
 
+/* libcurl does not tell whether memory was short or the name is none: then it is not reached. */
+static void international_short_of_memory(void *user) {
+    struct bb_arena scratch;
+    struct bb_url url;
+    const char *why = "";
+    bb_arena_init(&scratch, alloc_library());
+    int code = bb_url_parse(&scratch, user, &url, &why);
+    alloc_end();
+    if (code == BB_OK)
+        assert_string_equal(url.text, "https://xn--bcher-kva.example/p?q");
+    else if (code == BB_ERR_URL)
+        assert_non_null(strstr(why, "xn--"));
+    else
+        assert_int_equal(code, BB_ERR_NO_MEMORY);
+    bb_arena_free(&scratch);
+}
+
+static void an_internationalised_host_is_never_half_read(void **state) {
+    (void)state;
+    alloc_fail_each("internationalised host", 0, international_short_of_memory,
+                    "https://b\xC3\xBC"
+                    "cher.example/p?q");
+}
+
 static void split_short_of_memory(void *user) {
     struct bb_arena scratch;
     struct bb_url url;
@@ -299,6 +430,9 @@ int main(void) {
         cmocka_unit_test(parts_are_what_was_written),
         cmocka_unit_test(a_whole_url_has_the_same_parts_again),
         cmocka_unit_test(a_refusal_says_why),
+        cmocka_unit_test(a_disguised_host_is_refused),
+        cmocka_unit_test(an_internationalised_host_is_given_in_ascii),
+        cmocka_unit_test(an_internationalised_host_is_never_half_read),
         cmocka_unit_test(no_byte_that_is_no_url_character_is_let_in),
         cmocka_unit_test(a_parameter_is_taken_out_whole),
         cmocka_unit_test(a_parameter_counts_only_with_a_value),
