@@ -95,6 +95,7 @@ int bb_settings_read(struct bb_settings *settings, const bb_options *options, bb
     if (!bb_header_value_is_sound(own->user_agent))
         return bb_fail(error, BB_ERR_ARGUMENT, "options.user_agent has a control character in it");
     settings->policy.allow_http = own->insecure_allow_http != 0;
+    settings->policy.gives_credentials = own->credentials != NULL;
     settings->policy.allow_private = own->insecure_allow_private_addresses != 0;
     return BB_OK;
 }

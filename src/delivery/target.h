@@ -9,6 +9,7 @@
 struct bb_policy {
     bool allow_http;
     bool allow_private;
+    bool gives_credentials; /* so that a webhook need not have a URL */
 };
 
 /* Parses, checks and rewrites the webhook's URL into what is requested. The
