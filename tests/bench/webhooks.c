@@ -8,7 +8,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct bb_policy policy = {false, false};
+static const struct bb_policy policy = {.allow_http = false};
 
 /* As their users have them. */
 static const struct {

@@ -26,7 +26,7 @@ static bb_webhook hook_of(const char *id) {
 /* ------------------------------------------------------------- what is kept -- */
 
 static struct bb_hook *make_hook(const bb_webhook *webhook) {
-    struct bb_policy policy = {false, false};
+    struct bb_policy policy = {.allow_http = false};
     struct bb_hook *hook = NULL;
     long live = alloc_live();
     assert_int_equal(bb_hook_new(alloc_library(), &policy, webhook, &hook, NULL), BB_OK);
