@@ -83,7 +83,9 @@ typedef struct bb_webhook {
     const char *name;            /* for people: reports, errors, the test message */
     int64_t project_id;          /* 0: events of every project */
     const char *url;             /* https; a secret. An internationalised host, in UTF-8,
-                                    is used and shown in its xn-- form */
+                                    is used and shown in its xn-- form. NULL:
+                                    bb_options.credentials says it and the next
+                                    three, which must be NULL then */
     const char *secret;          /* DingTalk, Feishu: signing secret. Custom: Standard
                                     Webhooks, "whsec_" + base64 of 16 to 64 bytes (prefix
                                     optional): v1, HMAC-SHA256; or "whsk_" + base64 of an
@@ -149,6 +151,28 @@ typedef void (*bb_log_fn)(void *user, bb_level level, const char *text);
 /* Milliseconds since 1970. Called from any thread. */
 typedef int64_t (*bb_clock_fn)(void *user);
 
+/* What the host hands over for one attempt: as the members of bb_webhook, under the same checks. */
+typedef struct bb_credentials {
+    size_t struct_size; /* set by the library */
+    const char *url;    /* required */
+    const char *secret;
+    const char *previous_secret;
+    const char *authorization;
+    void (*release)(struct bb_credentials *credentials); /* NULL, or called when the texts have been
+                                                            copied, on the same thread */
+    void *kept;                                          /* for `release` */
+} bb_credentials;
+#define BB_CREDENTIALS_INIT BB_INIT_STRUCT(bb_credentials)
+
+/* Fills in what the webhook is sent with at this moment, and returns 0; anything else: not to be
+ * had now. Then nothing is sent and the attempt fails as BB_FAILURE_CREDENTIALS: retry, and
+ * somebody must look. Called for every attempt (of a post, a test message, in the background) and
+ * every prepared request of a webhook without a url, on the thread that makes it, without any lock,
+ * possibly on several threads at once. All that this thread does waits for it, so a slow source
+ * wants a cache. Must not call into the dispatcher. What was copied is wiped when the attempt is
+ * over. */
+typedef int (*bb_credentials_fn)(void *user, const char *webhook_id, bb_credentials *credentials);
+
 typedef struct bb_options {
     size_t struct_size;
     const bb_allocator *allocator; /* copied; NULL: malloc */
@@ -156,6 +180,8 @@ typedef struct bb_options {
     void *clock_user;
     bb_log_fn log; /* NULL: no log */
     void *log_user;
+    bb_credentials_fn credentials; /* NULL: every webhook has its url */
+    void *credentials_user;
     const char *ca_file;                     /* PEM bundle; NULL: libcurl's own */
     const char *user_agent;                  /* NULL: "bb_webhook/" and the version */
     uint32_t connect_timeout_ms;             /* DNS + TCP + TLS; 0: 5,000 */
@@ -358,8 +384,9 @@ typedef enum bb_failure {
     BB_FAILURE_REFUSED_ADDRESS = 5, /* the address guard said no */
     BB_FAILURE_NOT_STARTED = 6,     /* no time was left to begin */
     BB_FAILURE_ANSWER_LOST = 7,     /* sent, wholly or in part; no whole answer */
-    BB_FAILURE_REFUSED_REQUEST = 8  /* sent, and refused unread, so that it was not acted upon: over
+    BB_FAILURE_REFUSED_REQUEST = 8, /* sent, and refused unread, so that it was not acted upon: over
                                        HTTP/2, REFUSED_STREAM */
+    BB_FAILURE_CREDENTIALS = 9      /* bb_options.credentials gave none, or none to use */
 } bb_failure;
 
 typedef struct bb_response {

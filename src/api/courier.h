@@ -30,7 +30,8 @@ struct bb_courier_flight {
     struct bb_flight face; /* first */
     struct bb_courier *courier;
     struct bb_standing *standing;
-    struct bb_hook *hook; /* retained: what it began with */
+    struct bb_hook *hook;   /* retained: what it began with */
+    struct bb_hook *sender; /* retained: the same with its URL and secrets; NULL: none yet */
     struct bb_kept_batch *kept;
     const char *delivery_id; /* the request's arena's */
     struct bb_lookup lookup;

@@ -54,6 +54,7 @@ static void end(struct bb_courier_flight *flight) {
     if (flight->kept)
         bb_batches_leave(courier, flight->kept);
     forget_target(flight);
+    bb_hook_release(flight->sender);
     bb_hook_release(flight->hook);
     DL_DELETE2(courier->flights, flight, previous, next);
     if (courier->idle_count >= IDLE_FLIGHTS) {
@@ -83,7 +84,7 @@ static void judge(struct bb_courier_flight *flight, const bb_response *response,
     const struct bb_settings *settings = settings_of(flight);
     struct bb_arena *scratch = &flight->courier->scratch;
     struct bb_exchange exchange = {
-        .webhook = &flight->hook->webhook,
+        .webhook = flight->sender ? &flight->sender->webhook : &flight->hook->webhook,
         .host = response->request ? response->request->url.host : "",
         .response = response,
         .now_ms = flight->courier->now.wall_ms,
@@ -143,7 +144,7 @@ static int make_request(struct bb_courier_flight *flight, bb_error *error) {
     int code = bb_batch_render(&flight->kept->batch, flight->hook, &rendering, error);
     if (code)
         return code;
-    return bb_batch_request(&flight->kept->batch, flight->hook, rendering, &signing,
+    return bb_batch_request(&flight->kept->batch, flight->sender, rendering, &signing,
                             &flight->request, error);
 }
 
@@ -166,7 +167,7 @@ static void send_request(struct bb_courier_flight *flight, const struct bb_addre
     transfer->connect_timeout_ms = (long)left_of(options->connect_timeout_ms, used_ms);
     transfer->owner = flight;
     transfer->allow_private = flight->hook->webhook.insecure_allow_private_addresses != 0;
-    transfer->is_signed_url = flight->request.url.text != flight->hook->target;
+    transfer->is_signed_url = flight->request.url.text != flight->sender->target;
     transfer->addresses = addresses ? addresses->list : NULL;
     transfer->addresses_version = addresses ? addresses->version : 0;
     if (code || !bb_engine_start(flight->courier->engine, transfer))
@@ -199,7 +200,7 @@ static void on_looked_up(struct bb_lookup *lookup, const struct bb_addresses *ad
 }
 
 static struct bb_http_target *target_of(const struct bb_courier_flight *flight) {
-    struct bb_hook *hook = flight->hook;
+    struct bb_hook *hook = flight->sender;
     if (!hook->parsed)
         hook->parsed = bb_http_target_new(&settings_of(flight)->mem, hook->target,
                                           &flight->courier->dispatcher->targets);
@@ -269,6 +270,19 @@ static bool needs_id(const struct bb_courier_flight *flight) {
     return settings_of(flight)->background.notify || bb_hook_endpoint(flight->hook)->is_idempotent;
 }
 
+/* False: the flight is over. */
+static bool take_sender(struct bb_courier_flight *flight) {
+    bb_error error = BB_ERROR_INIT;
+    int code = bb_hook_present(settings_of(flight), flight->hook, &flight->sender, &error);
+    if (!flight->hook->target) /* the host was called back, and took its time */
+        flight->courier->now = bb_dispatcher_moment(flight->courier->dispatcher);
+    if (code == BB_ERR_NO_MEMORY)
+        put_off(flight, NO_MEMORY_MS);
+    else if (code)
+        fail(flight, BB_FAILURE_CREDENTIALS, bb_hook_why(flight->hook, &error));
+    return code == BB_OK;
+}
+
 void bb_flight_go(struct bb_courier_flight *flight) {
     bb_error error = BB_ERROR_INIT;
     struct bb_parcel *parcel = flight->face.delivery->parcel;
@@ -282,10 +296,10 @@ void bb_flight_go(struct bb_courier_flight *flight) {
     if (flight->kept && needs_id(flight))
         flight->delivery_id = bb_identity_of_delivery(&flight->request.arena, parcel->event->id,
                                                       flight->hook->webhook.id);
-    if (flight->kept && !flight->request.arena.failed)
-        look_up(flight);
-    else
+    if (!flight->kept || flight->request.arena.failed)
         put_off(flight, NO_MEMORY_MS);
+    else if (take_sender(flight))
+        look_up(flight);
 }
 
 void bb_flight_abandon(struct bb_courier_flight *flight) {

@@ -1,16 +1,18 @@
 #include "api/hook.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api/standing.h"
+#include "base/digest.h"
 #include "event/webhook.h"
 
-/* The one block that is kept; the texts of both arguments are copied. */
+/* The one block that is kept; the texts of both arguments are copied. `target` may be NULL. */
 static struct bb_hook *keep(const bb_allocator *mem, const bb_webhook *webhook,
                             const char *target) {
     bb_webhook own = *webhook;
-    bool has_own_target = strcmp(target, webhook->url) != 0;
-    size_t size = bb_webhook_pack(&own, NULL), target_size = strlen(target) + 1;
+    bool has_own_target = target && strcmp(target, webhook->url) != 0;
+    size_t size = bb_webhook_pack(&own, NULL), target_size = target ? strlen(target) + 1 : 0;
     struct bb_hook *hook =
         bb_mem_zalloc(mem, sizeof *hook + size + (has_own_target ? target_size : 0));
     if (!hook)
@@ -24,16 +26,39 @@ static struct bb_hook *keep(const bb_allocator *mem, const bb_webhook *webhook,
     return hook;
 }
 
+static bool is_given(const char *text) {
+    return text && *text;
+}
+
+/* One whose URL comes with each attempt. */
+static int check_without_url(bb_webhook *webhook, bb_error *error) {
+    const char *what = is_given(webhook->secret)            ? "secret"
+                       : is_given(webhook->previous_secret) ? "previous_secret"
+                       : is_given(webhook->authorization)   ? "authorization"
+                                                            : NULL;
+    char label[104];
+    webhook->url = NULL;
+    if (!what)
+        return BB_OK;
+    return bb_fail(error, BB_ERR_WEBHOOK,
+                   "webhook \"%s\": %s: comes with the url from options.credentials: give both or "
+                   "none here",
+                   bb_webhook_label(webhook, label), what);
+}
+
 static int make(struct bb_arena *scratch, const struct bb_policy *policy, const bb_webhook *webhook,
                 struct bb_hook **hook, bb_error *error) {
     bb_webhook own;
     struct bb_url url;
     int code = bb_webhook_read(&own, webhook, error);
-    if (code == BB_OK)
-        code = bb_target_resolve(scratch, &own, policy, &url, error);
     if (code)
         return code;
-    *hook = keep(scratch->mem, &own, url.text);
+    bool has_url = is_given(own.url) || !policy->gives_credentials;
+    code = has_url ? bb_target_resolve(scratch, &own, policy, &url, error)
+                   : check_without_url(&own, error);
+    if (code)
+        return code;
+    *hook = keep(scratch->mem, &own, has_url ? url.text : NULL);
     return *hook ? BB_OK : bb_fail_memory(error);
 }
 
@@ -45,6 +70,46 @@ int bb_hook_new(const bb_allocator *mem, const struct bb_policy *policy, const b
     int code = make(&scratch, policy, webhook, hook, error);
     bb_arena_free(&scratch);
     return code;
+}
+
+/* ---- what an attempt is made with ---- */
+
+/* What the callback said, as if it had been configured so. */
+static int read_credentials(const struct bb_settings *settings, const struct bb_hook *hook,
+                            const bb_credentials *given, struct bb_hook **present,
+                            bb_error *error) {
+    bb_webhook whole = hook->webhook;
+    struct bb_policy policy = settings->policy;
+    whole.url = given->url ? given->url : "";
+    whole.secret = given->secret;
+    whole.previous_secret = given->previous_secret;
+    whole.authorization = given->authorization;
+    policy.gives_credentials = false; /* one without a URL is none */
+    return bb_hook_new(hook->mem, &policy, &whole, present, error);
+}
+
+int bb_hook_present(const struct bb_settings *settings, struct bb_hook *hook,
+                    struct bb_hook **present, bb_error *error) {
+    bb_credentials given = BB_CREDENTIALS_INIT;
+    const bb_options *options = &settings->options;
+    *present = hook->target ? bb_hook_retain(hook) : NULL;
+    if (*present)
+        return BB_OK;
+    if (options->credentials(options->credentials_user, hook->webhook.id, &given) != 0)
+        return bb_webhook_fail(error, BB_ERR_WEBHOOK, &hook->webhook,
+                               "options.credentials had none for it");
+    int code = read_credentials(settings, hook, &given, present, error);
+    if (given.release)
+        given.release(&given);
+    bb_wipe(&given, sizeof given);
+    return code;
+}
+
+const char *bb_hook_why(const struct bb_hook *hook, const bb_error *error) {
+    char label[104], named[128];
+    int length =
+        snprintf(named, sizeof named, "webhook \"%s\": ", bb_webhook_label(&hook->webhook, label));
+    return error->text + (strncmp(error->text, named, (size_t)length) == 0 ? length : 0);
 }
 
 const struct bb_endpoint *bb_hook_endpoint(const struct bb_hook *hook) {

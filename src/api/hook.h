@@ -16,7 +16,8 @@ struct bb_http_target;
  */
 struct bb_hook {
     bb_webhook webhook;
-    const char *target; /* the URL that is requested, before signing; often webhook.url itself */
+    const char *target; /* the URL that is requested, before signing; often webhook.url itself.
+                           NULL: only known at each attempt */
     const bb_allocator *mem;
     uint64_t serial; /* in the order in which webhooks were added */
 
@@ -30,6 +31,16 @@ struct bb_hook {
 /* Checks and copies `webhook`, with one reference. `mem` outlives the hook. */
 int bb_hook_new(const bb_allocator *mem, const struct bb_policy *policy, const bb_webhook *webhook,
                 struct bb_hook **hook, bb_error *error);
+
+/* What one attempt is made with: the hook itself, or where it has no URL another one with what the
+ * host's callback says; to be released. No lock is held. The error names the webhook.
+ * BB_ERR_WEBHOOK (the callback gave nothing, or nothing that may be used), BB_ERR_URL,
+ * BB_ERR_NO_MEMORY. */
+int bb_hook_present(const struct bb_settings *settings, struct bb_hook *hook,
+                    struct bb_hook **present, bb_error *error);
+
+/* The same sentence without the webhook's name, for those who have said it. */
+const char *bb_hook_why(const struct bb_hook *hook, const bb_error *error);
 
 const struct bb_endpoint *bb_hook_endpoint(const struct bb_hook *hook);
 

@@ -13,6 +13,7 @@
 
 struct delivery {
     struct bb_hook *hook;
+    struct bb_hook *sender;       /* the same with its URL and secrets, retained while it is sent */
     struct bb_standing *standing; /* while it counts for the webhook's rates */
     const struct bb_rendering *rendering;
     struct bb_report_row *row;
@@ -44,7 +45,7 @@ static void judge(struct post *post, struct delivery *delivery, const bb_respons
     struct bb_arena scratch;
     bb_outcome *outcome = &delivery->row->outcome;
     struct bb_exchange exchange = {
-        .webhook = &delivery->hook->webhook,
+        .webhook = delivery->sender ? &delivery->sender->webhook : &delivery->hook->webhook,
         .host = response->request ? response->request->url.host : "",
         .response = response,
         .now_ms = bb_settings_now_ms(&d->settings),
@@ -65,9 +66,10 @@ static void log_outcome(const struct post *post, const struct delivery *delivery
     bb_settings_log(&post->dispatcher->settings, level, outcome->text);
 }
 
-static void not_started(struct post *post, struct delivery *delivery, const char *why) {
+static void not_started(struct post *post, struct delivery *delivery, bb_failure failure,
+                        const char *why) {
     bb_response response = BB_RESPONSE_INIT;
-    response.failure = BB_FAILURE_NOT_STARTED;
+    response.failure = failure;
     response.failure_text = why;
     judge(post, delivery, &response);
     log_outcome(post, delivery);
@@ -103,6 +105,7 @@ static void finish(struct post *post, struct delivery *delivery) {
     log_outcome(post, delivery);
     bb_transfer_free(transfer);
     bb_arena_free(&delivery->request.arena);
+    bb_hook_release(delivery->sender);
     post->running--;
 }
 
@@ -121,7 +124,7 @@ static bool send_request(struct post *post, struct delivery *delivery, int64_t l
         .owner = delivery,
         .allow_private = delivery->hook->webhook.insecure_allow_private_addresses != 0,
     };
-    if (bb_batch_request(&post->batch, delivery->hook, delivery->rendering, &signing,
+    if (bb_batch_request(&post->batch, delivery->sender, delivery->rendering, &signing,
                          &delivery->request, NULL) == BB_OK &&
         bb_session_start(post->session, &delivery->transfer)) {
         delivery->standing = bb_standing_begin_post(post->dispatcher, delivery->hook);
@@ -131,20 +134,38 @@ static bool send_request(struct post *post, struct delivery *delivery, int64_t l
     return false;
 }
 
+static int64_t left_of(const struct post *post) {
+    return post->deadline_ms - bb_clock_monotonic_ms();
+}
+
+static void start(struct post *post, struct delivery *delivery) {
+    bb_error error = BB_ERROR_INIT;
+    const struct bb_settings *settings = &post->dispatcher->settings;
+    int code = bb_hook_present(settings, delivery->hook, &delivery->sender, &error);
+    int64_t left_ms = left_of(post); /* the host's callback may have taken some */
+    if (code == BB_OK && left_ms > 0 && send_request(post, delivery, left_ms)) {
+        post->running++;
+        return;
+    }
+    if (code && code != BB_ERR_NO_MEMORY)
+        not_started(post, delivery, BB_FAILURE_CREDENTIALS, bb_hook_why(delivery->hook, &error));
+    else
+        not_started(post, delivery, BB_FAILURE_NOT_STARTED,
+                    left_ms > 0 ? "out of memory" : "the time of the whole post was over");
+    bb_hook_release(delivery->sender);
+}
+
 static void begin(struct post *post, struct delivery *delivery) {
     struct bb_dispatcher *d = post->dispatcher;
-    int64_t left_ms = post->deadline_ms - bb_clock_monotonic_ms();
     delivery->row->face.attempt = 1;
     if (!delivery->rendering)
         return; /* its outcome is known: it does not fit into a request */
     if (!post->mode->only && bb_standing_forbids(d, delivery->hook, &delivery->row->outcome))
         log_outcome(post, delivery);
-    else if (left_ms <= 0)
-        not_started(post, delivery, "the time of the whole post was over");
-    else if (!send_request(post, delivery, left_ms))
-        not_started(post, delivery, "out of memory");
+    else if (left_of(post) <= 0)
+        not_started(post, delivery, BB_FAILURE_NOT_STARTED, "the time of the whole post was over");
     else
-        post->running++;
+        start(post, delivery);
 }
 
 /* ---- all of them ---- */

@@ -10,7 +10,7 @@
 struct prepared {
     struct bb_request request; /* first: a bb_request points here */
     struct bb_settings settings;
-    struct bb_hook *hook;
+    struct bb_hook *hook; /* with its URL and secrets */
     struct bb_arena scratch;
     struct bb_batch batch;
     const struct bb_rendering *rendering;
@@ -69,6 +69,15 @@ static int make_request(struct prepared *p, struct bb_signing *signing, bb_error
     return code ? code : mask(p, error);
 }
 
+static int make_hook(struct prepared *p, const bb_webhook *webhook, bb_error *error) {
+    struct bb_hook *hook;
+    int code = bb_hook_new(&p->settings.mem, &p->settings.policy, webhook, &hook, error);
+    if (code == BB_OK)
+        code = bb_hook_present(&p->settings, hook, &p->hook, error);
+    bb_hook_release(hook);
+    return code;
+}
+
 static int prepare(struct prepared *p, const bb_webhook *webhook, const bb_event *event,
                    const bb_attempt *attempt, bb_error *error) {
     struct bb_signing signing;
@@ -76,7 +85,7 @@ static int prepare(struct prepared *p, const bb_webhook *webhook, const bb_event
     if (code == BB_OK)
         code = keep_user_agent(p, error);
     if (code == BB_OK)
-        code = bb_hook_new(&p->settings.mem, &p->settings.policy, webhook, &p->hook, error);
+        code = make_hook(p, webhook, error);
     if (code == BB_OK)
         code = bb_batch_begin(&p->batch, event, NULL, signing.time_ms, error);
     return code ? code : make_request(p, &signing, error);

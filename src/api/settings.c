@@ -91,6 +91,7 @@ static void set_policy(struct bb_settings *settings) {
         .bounds = {.guard = settings->guard,
                    .allow_private = settings->options.insecure_allow_private_addresses != 0},
         .allow_http = settings->options.insecure_allow_http != 0,
+        .gives_credentials = settings->options.credentials != NULL,
     };
 }
 

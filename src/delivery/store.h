@@ -155,10 +155,10 @@ struct bb_store_vtable {
                    int64_t due_ms, const struct bb_result *result);
 
     /* An event that was written past the library, by SQL, so that nobody has said which webhooks
-     * want it: retained for the caller, with its number and an id; NULL: there is none. Then `match`
-     * says so (`parcel` with the time that it had to be given): it is a put of the store's own. By
-     * who drives, without any lock. What is no event never comes here: it is a dead letter. NULL:
-     * never happens. */
+     * want it: retained for the caller, with its number and an id; NULL: there is none. Then
+     * `match` says so (`parcel` with the time that it had to be given): it is a put of the store's
+     * own. By who drives, without any lock. What is no event never comes here: it is a dead letter.
+     * NULL: never happens. */
     struct bb_parcel *(*unmatched)(struct bb_store *store, int64_t *number);
     int (*match)(struct bb_store *store, int64_t number, const struct bb_parcel *parcel,
                  const struct bb_put *puts, size_t count);

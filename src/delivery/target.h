@@ -10,6 +10,7 @@
 struct bb_policy {
     struct bb_bounds bounds; /* of all webhooks: one may have switched on more */
     bool allow_http;
+    bool gives_credentials; /* so that a webhook need not have a URL */
 };
 
 /* Parses, checks and rewrites the webhook's URL into what is requested. The

@@ -186,7 +186,7 @@ static void make_answer(generator *g, answer *a) {
     a->now_ms = times[below(g, sizeof times / sizeof *times)];
     make_body(g, a);
     if (below(g, 8) == 0) {
-        a->failure = (bb_failure)(1 + below(g, BB_FAILURE_ANSWER_LOST));
+        a->failure = (bb_failure)(1 + below(g, BB_FAILURE_CREDENTIALS));
         for (uint32_t n = below(g, 6); n > 0; n--)
             strcat(a->failure_text, pieces[below(g, PIECES)]);
     }
@@ -422,7 +422,7 @@ static void a_failure_that_repeats_a_secret_tells_nothing(void **state) {
     generator g = 5;
     for (size_t i = 0; i < rounds(2000); i++) {
         const target *t = &targets[i % TARGETS];
-        answer a = {.failure = (bb_failure)(1 + below(&g, BB_FAILURE_ANSWER_LOST))};
+        answer a = {.failure = (bb_failure)(1 + below(&g, BB_FAILURE_CREDENTIALS))};
         snprintf(a.failure_text, sizeof a.failure_text, "%*s%s refused", (int)below(&g, 200),
                  "asked for ", echoed(&g, t));
         check_tells_nothing(t, &a);

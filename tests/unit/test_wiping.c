@@ -223,6 +223,42 @@ static void failures_are_wiped(void **state) {
     deliver_each_kind(*state, (server_step){.raw = "cAnArY v1,\r\n", .end = SERVER_CLOSE});
 }
 
+/* ---- what the host's callback gives */
+
+static int give(void *user, const char *webhook_id, bb_credentials *given) {
+    const bb_webhook *hook = user;
+    (void)webhook_id;
+    given->url = hook->url;
+    given->secret = hook->secret;
+    given->previous_secret = hook->previous_secret;
+    given->authorization = hook->authorization;
+    return 0;
+}
+
+static void what_a_callback_gives_is_wiped(void **state) {
+    world *w = *state;
+    bb_options options = posting_options();
+    bb_webhook whole = secret_hook(BB_CUSTOM, "hook", server_url(w->receiver, ""));
+    bb_webhook hook = posting_hook(BB_CUSTOM, "hook", NULL);
+    server_step step = {.status = 400, .body = "cAnArY ", .echo = SERVER_ECHO_PLAIN};
+    bb_request *request = NULL;
+    server_on(w->receiver, NULL, &step, 1);
+    options.allocator = &looking;
+    options.credentials = give;
+    options.credentials_user = &whole;
+    posting_use(w, &options);
+    assert_int_equal(bb_dispatcher_add(w->dispatcher, &hook, NULL), BB_OK);
+    assert_int_equal(bb_webhook_prepare(&options, &hook, posting_event(), NULL, &request, NULL),
+                     BB_OK);
+    bb_request_free(request);
+    assert_int_equal(posting_send_one(w->dispatcher, "hook")->outcome->verdict, BB_DEAD);
+    assert_int_equal(bb_webhook_enqueue(w->dispatcher, posting_event(), NULL, NULL, NULL), BB_OK);
+    bb_dispatcher_flush(w->dispatcher, PATIENCE_MS, NULL);
+    assert_int_equal(server_requests(w->receiver), 2);
+    whole.url = "ftp://h.example/cAnArY"; /* and what may not be used */
+    assert_int_equal(posting_send_one(w->dispatcher, "hook")->outcome->verdict, BB_RETRY);
+}
+
 /* ---- the test itself */
 
 static void a_block_with_a_secret_would_be_found(void **state) {
@@ -247,6 +283,7 @@ int main(void) {
         LOOKING(deliveries_are_wiped),
         LOOKING(an_answer_that_repeats_everything_is_wiped),
         LOOKING(failures_are_wiped),
+        LOOKING(what_a_callback_gives_is_wiped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
