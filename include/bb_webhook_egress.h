@@ -28,8 +28,7 @@
  * What is told A refused delivery is dead (BB_FAILURE_REFUSED_ADDRESS) and needs the operator. Its
  *              outcome names no address, because tenants may read it; the line in bb_options.log
  *              names the address and the rule, as in
- *              guard: webhook "ops room": not connected to 10.0.0.1 (private), fd00::1 (unique
- * local)
+ *              guard: webhook "ops room": not connected to 10.0.0.1 (private), ::1 (loopback)
  */
 #ifndef BB_WEBHOOK_EGRESS_H
 #define BB_WEBHOOK_EGRESS_H

@@ -18,8 +18,7 @@ enum {
 
 /* What transfers by the same rules for addresses have in common. */
 struct circle {
-    CURLSH *
-        share; /* TLS sessions: libcurl keeps them by easy handle otherwise. NULL: not needed yet */
+    CURLSH *share; /* TLS sessions: libcurl keeps them by easy handle otherwise; NULL at first */
     CURL *idle[IDLE_HANDLES];
     size_t idle_count;
 };

@@ -247,7 +247,7 @@ static void private_and_plain_urls_are_refused_as_ever(void **state) {
     static const struct {
         const char *url, *why;
     } wrong[] = {{"http://h.example/cAnArY", "url: is not https"},
-                 {"https://127.0.0.1/cAnArY", "url: its host is a private or local address"},
+                 {"https://127.0.0.1/cAnArY", "url: its host is not a public address: loopback"},
                  {"https://evil.example/cAnArY", "url: its host is not one of this product's"}};
     (void)state;
     vault v = vault_at("");

@@ -171,7 +171,7 @@ static void connections_of_webhooks_with_own_rules_are_kept_and_renewed(void **s
     options.ca_file = server_ca_file(secure);
     posting_use(w, &options);
     for (int i = 0; i < HOOKS; i++) {
-        char id[16], path[16];
+        char id[16], path[32];
         snprintf(id, sizeof id, "hook%d", i);
         snprintf(path, sizeof path, "/%s", id);
         server_on(secure, path, (server_step[]){yes, yes, last, yes}, 4);
