@@ -26,6 +26,7 @@ function(bb_fortify_level)
 endfunction()
 
 function(bb_harden target)
+    set(CMAKE_REQUIRED_FLAGS -Werror) # Clang only warns of what it has no use for
     foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
                  -mbranch-protection=standard)
         string(MAKE_C_IDENTIFIER "BB_HAS${flag}" has)

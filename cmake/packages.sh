@@ -57,6 +57,15 @@ need_for_tests() {
     need pgbouncer [ -x /usr/sbin/pgbouncer ]
 }
 
+need_for_lint() {
+    need clang-tidy command -v clang-tidy
+    need cppcheck command -v cppcheck
+}
+
+need_for_coverage() {
+    need gcovr command -v gcovr
+}
+
 # Installs what is missing. Where it cannot, it says what is needed and fails.
 install_missing() {
     [ -n "$missing" ] || return 0

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what is missing, builds everything with warnings as errors under ASan and
-# UBSan, runs every test, then the threaded ones under TSan. BB_TEST_SCALE, a whole
-# number, makes the tests that are long by nature so many times longer.
+# UBSan, runs every test, then the threaded ones under TSan, and looks for mistakes in the source
+# (lint.sh). BB_TEST_SCALE, a whole number, makes the tests that are long by nature so many
+# times longer.
 set -u
 timeout_s=$((300 * ${BB_TEST_SCALE:-1}))
 cd "$(dirname "$0")/.." || exit 1
@@ -10,6 +11,7 @@ cd "$(dirname "$0")/.." || exit 1
 need_for_library
 need_for_examples
 need_for_tests
+need_for_lint
 install_missing || exit 1
 
 # The sanitizers' shadow memory collides with the widest address randomisation of
@@ -62,6 +64,14 @@ check asan .
 threaded='thread|post|test_background|test_outbox|test_store'
 # shellcheck disable=SC2046 # one word per target
 check tsan "$threaded" $(cd tests/unit && ls | sed -n 's/[.]c$//p' | grep -E "$threaded")
+
+say "lint"
+if sh tests/lint.sh --quick; then
+    note "lint: nothing found"
+else
+    note "lint: FAILED"
+    failed=1
+fi
 
 say "Summary$summary"
 if [ "$failed" -ne 0 ]; then

@@ -7,7 +7,7 @@
 
 #define DEMO_ROOMS 7
 
-void demo_receiver_rooms(struct receiver_room rooms[DEMO_ROOMS]);
+void demo_receiver_rooms(struct receiver_room out[DEMO_ROOMS]);
 
 /* Adds the webhooks, for a receiver that listens on `port`. A bb_code. */
 int demo_add_webhooks(bb_dispatcher *dispatcher, unsigned port, bb_error *error);

@@ -101,13 +101,11 @@ static size_t slack_special(const struct markup *m, const char *at, size_t lengt
     const char *text = between(at, length, "<", ">", &inner);
     if (!text || inner < 2)
         return 0;
-    if (*text == '@') {
-        put_mention(m, text + 1, inner - 1);
-    } else if (inner > 6 && memcmp(text, "!date^", 6) == 0) {
+    if (inner > 6 && memcmp(text, "!date^", 6) == 0) {
         html_date(m->out, strtoll(text + 6, NULL, 10));
         fputs(" at ", m->out);
         html_clock(m->out, strtoll(text + 6, NULL, 10));
-    } else if (*text == '!') {
+    } else if (*text == '@' || *text == '!') {
         put_mention(m, text + 1, inner - 1);
     } else {
         put_slack_link(m, text, inner);

@@ -70,7 +70,9 @@ static char *read_escape(struct reader *in, char *out) {
     static const char names[] = "\"\\/bfnrt";
     static const char values[] = "\"\\/\b\f\n\r\t";
     uint32_t point;
-    char name = in->at < in->end ? *in->at++ : '\0';
+    char name = '\0';
+    if (in->at < in->end)
+        name = *in->at++;
     const char *simple = name ? strchr(names, name) : NULL;
     if (simple) {
         *out = values[simple - names];

@@ -105,7 +105,10 @@ static char decode_one(const char **at) {
         *at += 3;
         return (char)strtol(digits, NULL, 16);
     }
-    return *(*at)++ == '+' ? ' ' : (*at)[-1];
+    char c = *(*at)++;
+    if (c == '+')
+        return ' ';
+    return c;
 }
 
 bool query_value(const char *target, const char *name, char *out, size_t size) {

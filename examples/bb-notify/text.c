@@ -1,4 +1,4 @@
-#define _XOPEN_SOURCE 700 /* wcwidth */
+#define _XOPEN_SOURCE 700 /* NOLINT: the name is POSIX's; for wcwidth */
 #include "text.h"
 
 #include <inttypes.h>

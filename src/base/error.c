@@ -7,6 +7,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#undef bb_fail
+#undef bb_fail_memory
+
 int bb_fail(bb_error *error, bb_code code, const char *format, ...) {
     if (!error || error->struct_size < sizeof *error)
         return code;

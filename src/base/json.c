@@ -241,8 +241,9 @@ static bool parse_int64(const char *digits, int64_t *number) {
 }
 
 bool bb_json_int64(const struct bb_value *value, int64_t *number) {
-    if (digits_of(value))
-        return parse_int64(digits_of(value), number);
+    const char *digits = digits_of(value);
+    if (digits)
+        return parse_int64(digits, number);
     if (!cJSON_IsNumber(item(value)))
         return false;
     double d = item(value)->valuedouble;

@@ -195,7 +195,10 @@ bool bb_is_digit(char c) {
 }
 
 char bb_to_lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
+    if (c < 'A' || c > 'Z')
+        return c;
+    return lower[c - 'A'];
 }
 
 bool bb_text_begins_like(const char *text, const char *beginning) {
@@ -414,8 +417,9 @@ static size_t fitting_prefix(const char *text, size_t n, const struct bb_escape 
         char out[BB_ESCAPE_MAX];
         size_t taken = decode(text + i, n - i, &cp);
         bool special = escape && escape->special[(unsigned char)text[i]];
-        struct bb_limit part = special ? bb_text_measure(out, escape->write(text, text + i, out))
-                                       : bb_text_measure(text + i, taken);
+        size_t written = special ? escape->write(text, text + i, out) : 0;
+        struct bb_limit part =
+            special ? bb_text_measure(out, written) : bb_text_measure(text + i, taken);
         size.units += part.units;
         size.bytes += part.bytes;
         size.json += part.json;

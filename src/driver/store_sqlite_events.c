@@ -12,7 +12,7 @@ static struct bb_sqlite_queue *find_queue(const struct bb_sqlite *s, int64_t num
 
 struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
                                    int64_t event, const char *json) {
-    for (size_t i = leased ? leased->leases.count : 0; i-- > 0;)
+    for (size_t i = leased ? leased->leases.count : 0; leased && i-- > 0;)
         if (leased->leases.rows[i].claim.event == event)
             return bb_parcel_retain(leased->leases.rows[i].parcel);
     return bb_parcel_of_json(&s->config.mem, event, json, json ? strlen(json) : 0);
@@ -46,8 +46,8 @@ static bool has_several(const char *webhooks) {
     int64_t order_key;
     const char *at = webhooks, *id;
     size_t length;
-    return next_webhook(&at, &order_key, &id, &length) &&
-           next_webhook(&at, &order_key, &id, &length);
+    bool has_one = next_webhook(&at, &order_key, &id, &length);
+    return has_one && next_webhook(&at, &order_key, &id, &length);
 }
 
 int64_t bb_sqlite_number_of(struct bb_sqlite *s, const char *id) {

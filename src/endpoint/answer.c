@@ -130,7 +130,9 @@ const char *bb_answer_header(const struct bb_answer *answer, const char *name) {
 int64_t bb_seconds_to_ms(const char *text) {
     int64_t ms = 0, unit = 1000;
     bool any = false;
-    for (; text && *text >= '0' && *text <= '9'; text++, any = true)
+    if (!text)
+        return 0;
+    for (; *text >= '0' && *text <= '9'; text++, any = true)
         ms = ms < MAX_WAIT_MS ? ms * 10 + (*text - '0') * 1000 : ms;
     if (!any)
         return 0;

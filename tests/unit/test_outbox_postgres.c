@@ -68,6 +68,19 @@ static void a_connection_without_the_outbox_is_an_error(void **state) {
     PQfinish(db);
 }
 
+/* A second opening where there is somewhere to make them in shows that nothing else was wrong. */
+static void where_tables_cannot_be_made_it_is_said(void **state) {
+    bb_error error = BB_ERROR_INIT;
+    bb_outbox *outbox = (bb_outbox *)*state;
+    const char *nowhere = postgres_conninfo_with("options='-c search_path=nowhere'");
+    assert_int_equal(bb_postgres_open(nowhere, NULL, &outbox, &error), BB_ERR_OUTBOX);
+    assert_null(outbox);
+    assert_non_null(strstr(error.text, "its tables cannot be made: "));
+    assert_non_null(strstr(error.text, "schema"));
+    assert_int_equal(bb_postgres_open(postgres_conninfo_with(""), NULL, &outbox, NULL), BB_OK);
+    bb_outbox_free(outbox);
+}
+
 /* Whatever the host's connection takes for text. */
 static void the_hosts_encoding_does_not_matter(void **state) {
     background *b = *state;
@@ -275,6 +288,7 @@ int main(void) {
         PG_TEST(a_commit_sends_and_a_rollback_does_not),
         PG_TEST(a_commit_is_noticed_without_a_word),
         PG_TEST(a_connection_without_the_outbox_is_an_error),
+        PG_TEST(where_tables_cannot_be_made_it_is_said),
         PG_TEST(the_hosts_encoding_does_not_matter),
         PG_TEST(an_outbox_in_memory_takes_no_transaction),
         PG_TEST(the_same_key_is_taken_once),
