@@ -13,45 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ECHO = 0x1d, DAY_MS = 24 * 60 * 60 * 1000, TOKENS = 3, WINDOW = 8, EXPANDED_MAX = 80000 };
+#include "support/targets.h"
 
-/* `tokens` are what nobody may read. */
-typedef struct target {
-    const char *url;
-    const char *secret;
-    const char *tokens[TOKENS];
-    bb_type type;
-} target;
-
-/* clang-format off */
-static const target targets[] = {
-    {"https://hooks.slack.com/services/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", NULL,
-     {"TQ7WZ3XV9PT2", "BHS5YD8LM4RC6", "kJ2nV8xQw5Tz7Lp3Yc9Rd4Gf"}, BB_SLACK},
-    {"https://discord.com/api/webhooks/918273645546372819/mX4-vB7_nQ2wL9sK5jH8gF3dZ6cR1tY0pW", NULL,
-     {"918273645546372819", "mX4-vB7_nQ2wL9sK5jH8gF3dZ6cR1tY0pW"}, BB_DISCORD},
-    {"https://default0.aa.environment.api.powerplatform.com:443/powerautomate/automations/direct/"
-     "workflows/7f3a9c5e1b8d4260/triggers/manual/paths/invoke?api-version=1"
-     "&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=pL8kM3nJ6hB9gV2fC5dX7sZ4aQ1w-E_rT0yU", NULL,
-     {"7f3a9c5e1b8d4260", "pL8kM3nJ6hB9gV2fC5dX7sZ4aQ1w-E_rT0yU"}, BB_TEAMS},
-    {"https://oapi.dingtalk.com/robot/send?access_token="
-     "c61f8e2a7d493b05f2e8d6a1c9b7435e0f8a6d2c4b9e7153a8f6c0d2e4b97135",
-     "SEC8b5d2f9a6c3e7014d8b6f4a2c0e9758362f1d9b7a5c3e80146d2f8b0a4c6e957",
-     {"c61f8e2a7d493b05f2e8d6a1c9b7435e0f8a6d2c4b9e7153a8f6c0d2e4b97135",
-      "SEC8b5d2f9a6c3e7014d8b6f4a2c0e9758362f1d9b7a5c3e80146d2f8b0a4c6e957"}, BB_DINGTALK},
-    {"https://open.feishu.cn/open-apis/bot/v2/hook/5e9d7b3f-a182-4c60-9f4e-d8b6a2c07135",
-     "wT6yH3uJ8kN5mB2vC9xZ",
-     {"5e9d7b3f-a182-4c60-9f4e-d8b6a2c07135", "wT6yH3uJ8kN5mB2vC9xZ"}, BB_FEISHU},
-    {"https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=9a4c7e2f-b6d8-4135-8f0e-c2a7d9b5e361",
-     NULL, {"9a4c7e2f-b6d8-4135-8f0e-c2a7d9b5e361"}, BB_WECOM},
-    {"https://hooks.example.com/in/Kq7Wz3Xv9Pt2Hs5Y/room?token=d8Lm4Rc6Bn1QgT3fJ9",
-     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-     {"Kq7Wz3Xv9Pt2Hs5Y", "d8Lm4Rc6Bn1QgT3fJ9", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, BB_CUSTOM},
-    {"https://example.webhook.office.com/webhookb2/8c4f2a6e-91d7@3b5e7c9a-04f8/IncomingWebhook/"
-     "d7e5c3a19b8f46024c6e8a0b1d3f5e79/5a7c9e1b-36d8", NULL,
-     {"8c4f2a6e-91d7@3b5e7c9a-04f8", "d7e5c3a19b8f46024c6e8a0b1d3f5e79", "5a7c9e1b-36d8"}, BB_TEAMS},
-};
-/* clang-format on */
-enum { TARGETS = sizeof(targets) / sizeof(targets[0]) };
+enum { ECHO = 0x1d, DAY_MS = 24 * 60 * 60 * 1000, WINDOW = 8, EXPANDED_MAX = 80000 };
 
 /* ---- echoes */
 
@@ -67,22 +31,10 @@ static void put(text *t, const char *bytes, size_t n) {
     t->length += n;
 }
 
-enum spelling { RAW, PERCENT, LOWER, SLASHES, UNICODE, SPELLINGS };
-
-static void put_spelled(text *t, unsigned how, const char *word) {
-    for (; *word; word++) {
-        char spelt[8] = {*word};
-        unsigned byte = (unsigned char)*word;
-        if (how == PERCENT)
-            snprintf(spelt, sizeof(spelt), "%%%02X", byte);
-        else if (how == LOWER)
-            snprintf(spelt, sizeof(spelt), "%%%02x", byte);
-        else if (how == SLASHES && *word == '/')
-            snprintf(spelt, sizeof(spelt), "\\/");
-        else if (how == UNICODE)
-            snprintf(spelt, sizeof(spelt), "\\u%04x", byte);
-        put(t, spelt, strlen(spelt));
-    }
+static void put_spelled(text *t, spelling how, const char *word) {
+    char spelt[8];
+    for (; *word; word++)
+        put(t, spelt, spell(spelt, *word, how));
 }
 
 static void put_echo(text *t, const target *from, unsigned which) {
@@ -90,7 +42,7 @@ static void put_echo(text *t, const target *from, unsigned which) {
     const char *pieces[] = {from->url,       tail,           from->secret, from->tokens[0],
                             from->tokens[1], from->tokens[2]};
     const char *piece = pieces[which % 6];
-    put_spelled(t, which / 6 % SPELLINGS, piece ? piece : from->url);
+    put_spelled(t, (spelling)(which / 6 % SPELLINGS), piece ? piece : from->url);
 }
 
 /* In a block of its own size. */
@@ -111,34 +63,6 @@ static text expand(const target *from, const char *bytes, size_t size) {
 }
 
 /* ---- secrets */
-
-static bool read_hex(const char *at, size_t digits, char *byte) {
-    unsigned value = 0;
-    for (size_t i = 0; i < digits; i++) {
-        const char *hex = "0123456789abcdef", *found = at[i] ? strchr(hex, at[i] | 0x20) : NULL;
-        if (!found)
-            return false;
-        value = value * 16 + (unsigned)(found - hex);
-    }
-    *byte = (char)value;
-    return true;
-}
-
-/* What a reader could make of `from`: %XX, \/ and \uXXXX undone. */
-static void unspell(const char *from, char *to) {
-    while (*from) {
-        if (*from == '%' && read_hex(from + 1, 2, to)) {
-            from += 3;
-        } else if (*from == '\\' && from[1] == 'u' && read_hex(from + 2, 4, to)) {
-            from += 6;
-        } else {
-            from += *from == '\\' && from[1] == '/';
-            *to = *from++;
-        }
-        to += *to != '\0';
-    }
-    *to = '\0';
-}
 
 /* By hand: libFuzzer looks over strstr's shoulder, and would put the tokens into its inputs. */
 static bool begins_with(const char *at, const char *part, size_t length) {
@@ -178,7 +102,7 @@ static void check_tells_nothing(const target *t, const text *input, const char *
     text plain = {.bytes = bytes};
     unspell(told, bytes);
     plain.length = strlen(bytes);
-    for (size_t i = 0; i < TOKENS && t->tokens[i]; i++) {
+    for (size_t i = 0; i < TARGET_TOKENS && t->tokens[i]; i++) {
         const char *token = t->tokens[i];
         FUZZ_CHECK(!holds(&plain, token, strlen(token)), "%s tells %s: %s", what, token, told);
         for (const char *at = token; strlen(at) >= WINDOW; at++)
@@ -221,17 +145,6 @@ static void judge(const bb_webhook *webhook, const bb_response *response, int64_
 
 /* ---- one answer */
 
-static bb_webhook webhook_of(const target *t, unsigned flags) {
-    bb_webhook webhook = BB_WEBHOOK_INIT;
-    webhook.name = "ops room";
-    webhook.type = t->type;
-    webhook.url = t->url;
-    webhook.secret = t->secret;
-    webhook.allow_any_2xx = flags & 1;
-    webhook.teams_connector = flags >> 1 & 1;
-    return webhook;
-}
-
 static int status_of(const char *decimal) {
     long status = strtol(decimal, NULL, 10);
     return status > INT32_MAX ? INT32_MAX : status < INT32_MIN ? INT32_MIN : (int)status;
@@ -240,7 +153,9 @@ static int status_of(const char *decimal) {
 static void check(const target *t, fuzz_input *input, bb_response *response, int64_t now_ms,
                   unsigned flags) {
     text given = {.bytes = (char *)input->at, .length = (size_t)(input->end - input->at)};
-    bb_webhook webhook = webhook_of(t, flags);
+    bb_webhook webhook = target_webhook(t);
+    webhook.allow_any_2xx = flags & 1;
+    webhook.teams_connector = webhook.teams_connector || flags >> 1;
     bb_outcome outcome, again;
     const char *words = fuzz_text(input);
     text told = expand(t, words, strlen(words));
