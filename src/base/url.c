@@ -2,6 +2,7 @@
 
 #include <locale.h>
 #include <string.h>
+#include <strings.h>
 
 #include <curl/curl.h>
 
@@ -24,6 +25,8 @@ static const char *hygiene(const char *text) {
             return "has a character that is not ASCII in it (percent-encode it)";
         if (c == '\\')
             return "has a backslash in it";
+        if (c == '#')
+            return "has a fragment (#...) at its end";
     }
     return NULL;
 }
@@ -50,8 +53,7 @@ static int refuse_parts(CURLU *handle, const char **why) {
         const char *why;
     } parts[] = {{CURLUPART_USER, "has a user name before the host"},
                  {CURLUPART_PASSWORD, "has a password before the host"},
-                 {CURLUPART_ZONEID, "has a zone id in its address"},
-                 {CURLUPART_FRAGMENT, "has a fragment (#...) at its end"}};
+                 {CURLUPART_ZONEID, "has a zone id in its address"}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char *text = NULL;
         CURLUcode rc = curl_url_get(handle, parts[i].part, &text, 0);
@@ -174,10 +176,12 @@ static int parse(struct bb_arena *arena, CURLU *handle, const char *text, struct
 
 /* What libcurl would guess, or decode into another name than the one that was read. */
 static const char *check_authority(const char *text) {
-    const char *host = strstr(text, "://");
-    if (!host)
+    const char *host = text + strcspn(text, ":/?#");
+    if (strncmp(host, "://", 3) != 0)
         return "does not begin with https://";
     host += strlen("://");
+    if (*host == '/' && strncasecmp(text, "http", 4) == 0) /* it would take the path for a host */
+        return "has no host";
     if (*host != '[' && memchr(host, '%', strcspn(host, "/?#")))
         return "has a percent sign in its host";
     return NULL;
@@ -265,15 +269,18 @@ const char *bb_url_query_without(struct bb_arena *arena, const char *query,
     if (!out)
         return NULL;
     char *to = out;
-    while (*query) {
+    bool is_first = true; /* parameters may be empty */
+    for (bool is_last = false; !is_last; query++) {
         size_t n = strcspn(query, "&");
         if (!is_any_of(query, n, names)) {
-            if (to > out)
+            if (!is_first)
                 *to++ = '&';
             memcpy(to, query, n);
             to += n;
+            is_first = false;
         }
-        query += n + (query[n] == '&');
+        query += n;
+        is_last = !*query;
     }
     *to = '\0';
     return out;

@@ -27,11 +27,12 @@ static bool hex_byte(const char *at, char *byte) {
 }
 
 /* The byte that is meant at `at`: a percent-encoded one, one of JSON's escapes, or
- * itself. Returns how long its spelling is. */
+ * itself. A NUL is not meant: it would end what it stands in. Returns how long its
+ * spelling is. */
 static size_t spelled_byte(const char *at, char *byte) {
-    if (at[0] == '%' && hex_byte(at + 1, byte))
+    if (at[0] == '%' && hex_byte(at + 1, byte) && *byte)
         return 3;
-    if (at[0] == '\\' && strncmp(at + 1, "u00", 3) == 0 && hex_byte(at + 4, byte))
+    if (at[0] == '\\' && strncmp(at + 1, "u00", 3) == 0 && hex_byte(at + 4, byte) && *byte)
         return 6;
     if (at[0] == '\\' && (at[1] == '/' || at[1] == '"' || at[1] == '\\')) {
         *byte = at[1];
@@ -60,26 +61,35 @@ static char *without_percents(struct bb_arena *arena, const char *text, size_t l
 
 /* ---- what is secret ---- */
 
-static struct bb_secret *add(struct bb_secrets *secrets, const char *text, size_t length,
-                             size_t min) {
-    const char *plain = without_percents(secrets->arena, text, length);
-    if (!plain || strlen(plain) < min)
-        return NULL;
+static void add_text(struct bb_secrets *secrets, const char *text, size_t min, bool in_part) {
+    if (!text || strlen(text) < min)
+        return;
     for (struct bb_secret *known = secrets->items; known; known = known->next)
-        if (strcmp(known->text, plain) == 0)
-            return NULL;
+        if (strcmp(known->text, text) == 0)
+            return;
     struct bb_secret *secret = bb_arena_alloc(secrets->arena, sizeof *secret);
     if (!secret)
-        return NULL;
-    *secret = (struct bb_secret){.text = plain, .is_masked_in_part = true, .next = secrets->items};
-    return secrets->items = secret;
+        return;
+    *secret =
+        (struct bb_secret){.text = text, .is_masked_in_part = in_part, .next = secrets->items};
+    secrets->items = secret;
+}
+
+/* As it is, too: what its percents mean may be shorter, or no longer be spelled alike. */
+static void add_both(struct bb_secrets *secrets, const char *text, size_t length, size_t min,
+                     bool in_part) {
+    if (memchr(text, '%', length))
+        add_text(secrets, bb_arena_copy(secrets->arena, text, length), min, in_part);
+    add_text(secrets, without_percents(secrets->arena, text, length), min, in_part);
+}
+
+static void add(struct bb_secrets *secrets, const char *text, size_t length, size_t min) {
+    add_both(secrets, text, length, min, true);
 }
 
 /* A whole path or query begins with words that are not secret: "/services/". */
 static void add_whole(struct bb_secrets *secrets, const char *text, size_t length) {
-    struct bb_secret *secret = add(secrets, text, length, SECRET_MIN);
-    if (secret)
-        secret->is_masked_in_part = false;
+    add_both(secrets, text, length, SECRET_MIN, false);
 }
 
 static void add_query(struct bb_secrets *secrets, const char *query) {
@@ -103,8 +113,8 @@ static void add_path(struct bb_secrets *secrets, const char *path, size_t length
 
 /* By hand, because a URL that the parser refuses is no less secret. */
 static void add_url(struct bb_secrets *secrets, const char *url) {
-    const char *authority = strstr(url, "://");
-    authority = authority ? authority + 3 : url;
+    size_t scheme = strcspn(url, ":/?#");
+    const char *authority = strncmp(url + scheme, "://", 3) == 0 ? url + scheme + 3 : url;
     const char *path = authority + strcspn(authority, "/?#");
     const char *user_end = memchr(authority, '@', (size_t)(path - authority));
     if (user_end)
@@ -179,12 +189,16 @@ static void collect(struct bb_secrets *secrets) {
 
 /* ---- taking it out ---- */
 
-/* How much of the text at `at` spells `secret`; 0 when it does not. */
-static size_t match(const struct bb_secret *secret, const char *at) {
+/* How much of the text at `at` spells `secret`, or literally is it; 0 when it does not. */
+static size_t match(const struct bb_secret *secret, const char *at, bool literally) {
     const char *begin = at;
     for (const char *expected = secret->text; *expected; expected++) {
         char byte;
         size_t taken = spelled_byte(at, &byte);
+        if (literally) { /* its own % or \ begins no spelling */
+            byte = *at;
+            taken = 1;
+        }
         if (!*at || byte != *expected) {
             bool is_beginning =
                 secret->is_masked_in_part && is_end(at) && expected - secret->text >= BEGINNING_MIN;
@@ -198,7 +212,9 @@ static size_t match(const struct bb_secret *secret, const char *at) {
 static size_t secret_at(const struct bb_secrets *secrets, const char *at) {
     size_t longest = 0;
     for (const struct bb_secret *secret = secrets->items; secret; secret = secret->next) {
-        size_t n = match(secret, at);
+        size_t n = match(secret, at, false);
+        if (n == 0)
+            n = match(secret, at, true);
         longest = n > longest ? n : longest;
     }
     return longest;

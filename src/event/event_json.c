@@ -295,8 +295,11 @@ struct printer {
 
 static void print_text(struct printer *p, const char *name, const char *text) {
     bool cut = false;
-    if (text && *text)
-        bb_json_string(&p->json, name, bb_text_repaired(p->arena, text, p->text_max, &cut));
+    if (!text || !*text)
+        return;
+    const char *repaired = bb_text_repaired(p->arena, text, p->text_max, &cut);
+    if (!repaired || *repaired) /* of control characters nothing is left */
+        bb_json_string(&p->json, name, repaired);
 }
 
 static void print_member(struct printer *p, const struct member *member, const void *at) {

@@ -10,7 +10,7 @@ enum { EMBEDS_TOTAL = 6000, DESCRIPTION_BYTES = 9000 };
 /* Our link in angle brackets, where an embed cannot have it. */
 static bool is_our_link(const struct decode_scan *scan, const char *end) {
     const char *expected = scan->d->expect->link, *url = scan->at + 1;
-    return expected && decode_starts(url, "http") &&
+    return expected && strncasecmp(url, "http", 4) == 0 &&
            decode_same_url(url, (size_t)(end - url), expected);
 }
 

@@ -273,6 +273,17 @@ static void bytes_pass_the_reader_and_are_repaired_by_the_writer(void **state) {
     bb_event_doc_free(document);
 }
 
+static void a_text_of_which_repair_leaves_nothing_is_left_out(void **state) {
+    (void)state;
+    static const char json[] =
+        "{" ACTIVITY
+        ",\"title\":\"\\u0001\",\"issue\":{\"name\":\"\\u0000\\u0002\",\"type\":\"t\"}}";
+    bb_event_doc *document = parse(json);
+    assert_string_equal(print(bb_event_doc_event(document)),
+                        "{" ACTIVITY ",\"issue\":{\"type\":\"t\"}}");
+    bb_event_doc_free(document);
+}
+
 /* ------------------------------------------------------------------- errors -- */
 
 static const struct {
@@ -414,6 +425,7 @@ int main(void) {
         cmocka_unit_test(everyone_may_be_said_in_a_word),
         cmocka_unit_test(more_mentions_than_any_room_needs_are_left_out),
         cmocka_unit_test(bytes_pass_the_reader_and_are_repaired_by_the_writer),
+        cmocka_unit_test(a_text_of_which_repair_leaves_nothing_is_left_out),
         cmocka_unit_test(an_error_names_the_member),
         cmocka_unit_test(an_error_is_safe_to_print),
         cmocka_unit_test(a_document_that_is_cut_off_anywhere_is_refused),

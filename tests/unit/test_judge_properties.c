@@ -15,65 +15,9 @@
 #include <cmocka.h>
 
 #include "bb_webhook.h"
+#include "support/targets.h"
 
-enum { DAY_MS = 24 * 60 * 60 * 1000, WINDOW = 8, TOKENS = 3, BODY_MAX = 70000 };
-
-/* ----------------------------------------------------------------- webhooks -- */
-
-/* `tokens` are the parts of URL and secret that nobody may read. */
-typedef struct target {
-    bb_type type;
-    int connector;
-    const char *url;
-    const char *secret;
-    const char *tokens[TOKENS];
-} target;
-
-/* clang-format off */
-static const target targets[] = {
-    {BB_SLACK, 0,
-     "https://hooks.slack.com/services/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", NULL,
-     {"TQ7WZ3XV9PT2", "BHS5YD8LM4RC6", "kJ2nV8xQw5Tz7Lp3Yc9Rd4Gf"}},
-    {BB_DISCORD, 0,
-     "https://discord.com/api/webhooks/918273645546372819/mX4-vB7_nQ2wL9sK5jH8gF3dZ6cR1tY0pW", NULL,
-     {"918273645546372819", "mX4-vB7_nQ2wL9sK5jH8gF3dZ6cR1tY0pW"}},
-    {BB_TEAMS, 0,
-     "https://default0.aa.environment.api.powerplatform.com:443/powerautomate/automations/direct/"
-     "workflows/7f3a9c5e1b8d4260/triggers/manual/paths/invoke?api-version=1"
-     "&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=pL8kM3nJ6hB9gV2fC5dX7sZ4aQ1w-E_rT0yU", NULL,
-     {"7f3a9c5e1b8d4260", "pL8kM3nJ6hB9gV2fC5dX7sZ4aQ1w-E_rT0yU"}},
-    {BB_TEAMS, 1,
-     "https://example.webhook.office.com/webhookb2/8c4f2a6e-91d7@3b5e7c9a-04f8/IncomingWebhook/"
-     "d7e5c3a19b8f46024c6e8a0b1d3f5e79/5a7c9e1b-36d8", NULL,
-     {"8c4f2a6e-91d7@3b5e7c9a-04f8", "d7e5c3a19b8f46024c6e8a0b1d3f5e79", "5a7c9e1b-36d8"}},
-    {BB_DINGTALK, 0,
-     "https://oapi.dingtalk.com/robot/send?access_token="
-     "c61f8e2a7d493b05f2e8d6a1c9b7435e0f8a6d2c4b9e7153a8f6c0d2e4b97135",
-     "SEC8b5d2f9a6c3e7014d8b6f4a2c0e9758362f1d9b7a5c3e80146d2f8b0a4c6e957",
-     {"c61f8e2a7d493b05f2e8d6a1c9b7435e0f8a6d2c4b9e7153a8f6c0d2e4b97135",
-      "SEC8b5d2f9a6c3e7014d8b6f4a2c0e9758362f1d9b7a5c3e80146d2f8b0a4c6e957"}},
-    {BB_FEISHU, 0,
-     "https://open.feishu.cn/open-apis/bot/v2/hook/5e9d7b3f-a182-4c60-9f4e-d8b6a2c07135",
-     "wT6yH3uJ8kN5mB2vC9xZ", {"5e9d7b3f-a182-4c60-9f4e-d8b6a2c07135", "wT6yH3uJ8kN5mB2vC9xZ"}},
-    {BB_WECOM, 0,
-     "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=9a4c7e2f-b6d8-4135-8f0e-c2a7d9b5e361",
-     NULL, {"9a4c7e2f-b6d8-4135-8f0e-c2a7d9b5e361"}},
-    {BB_CUSTOM, 0, "https://hooks.example.com/in/Kq7Wz3Xv9Pt2Hs5Y/room?token=d8Lm4Rc6Bn1QgT3fJ9",
-     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-     {"Kq7Wz3Xv9Pt2Hs5Y", "d8Lm4Rc6Bn1QgT3fJ9", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}}};
-/* clang-format on */
-enum { TARGETS = sizeof targets / sizeof *targets };
-
-static bb_webhook webhook_of(const target *t) {
-    bb_webhook webhook = BB_WEBHOOK_INIT;
-    webhook.name = "ops room";
-    webhook.type = t->type;
-    webhook.url = t->url;
-    webhook.secret = t->secret;
-    webhook.activities = BB_ACTIVITY_ALL;
-    webhook.teams_connector = t->connector;
-    return webhook;
-}
+enum { DAY_MS = 24 * 60 * 60 * 1000, WINDOW = 8, BODY_MAX = 70000 };
 
 /* ---------------------------------------------------------------- generator -- */
 
@@ -250,7 +194,7 @@ static void judge(const target *t, const answer *a, bb_outcome *outcome) {
     char *body = malloc(a->length + !a->length);
     assert_non_null(body);
     memcpy(body, a->body, a->length);
-    bb_webhook webhook = webhook_of(t);
+    bb_webhook webhook = target_webhook(t);
     bb_response response = BB_RESPONSE_INIT;
     response.http_status = a->status;
     response.failure = a->failure;
@@ -293,45 +237,16 @@ static void a_body_may_end_after_any_byte(void **state) {
 
 /* ------------------------------------------------------------------ secrets -- */
 
-typedef enum spelling { RAW, QUERY, PERCENT, LOWER, SLASHES, UNICODE, SPELLINGS } spelling;
-
-static void spell(answer *a, spelling how, const char *text) {
-    for (; *text; text++) {
-        unsigned byte = (unsigned char)*text;
-        bool reserved = strchr("/:?&=%@", *text) != NULL;
-        char spelt[8] = {*text};
-        if (how == PERCENT || (how == QUERY && reserved))
-            snprintf(spelt, sizeof spelt, "%%%02X", byte);
-        else if (how == LOWER)
-            snprintf(spelt, sizeof spelt, "%%%02x", byte);
-        else if (how == SLASHES && *text == '/')
-            snprintf(spelt, sizeof spelt, "\\/");
-        else if (how == UNICODE)
-            snprintf(spelt, sizeof spelt, "\\u%04x", byte);
-        append_text(a, spelt);
-    }
-}
-
-/* What a reader could make of `text`: %XX, \/ and \uXXXX undone. */
-static void unspell(const char *text, char *plain) {
-    while (*text) {
-        unsigned byte = 0;
-        int taken = 0;
-        if (*text == '%' && sscanf(text, "%%%2x%n", &byte, &taken) == 1)
-            text += taken;
-        else if (*text == '\\' && sscanf(text, "\\u%4x%n", &byte, &taken) == 1)
-            text += taken;
-        else if (*text == '\\' && text[1] == '/')
-            text++;
-        *plain++ = taken ? (char)byte : *text++;
-    }
-    *plain = '\0';
+static void append_spelled(answer *a, spelling how, const char *text) {
+    char spelt[8];
+    for (; *text; text++)
+        append(a, spelt, spell(spelt, *text, how));
 }
 
 static void check_no_token(const target *t, const char *what, const char *text) {
     char plain[1024];
     unspell(text, plain);
-    for (size_t i = 0; i < TOKENS && t->tokens[i]; i++)
+    for (size_t i = 0; i < TARGET_TOKENS && t->tokens[i]; i++)
         for (size_t at = 0; at + WINDOW <= strlen(t->tokens[i]); at++) {
             char part[WINDOW + 1] = {0};
             memcpy(part, t->tokens[i] + at, WINDOW);
@@ -379,7 +294,7 @@ static void make_echo(generator *g, const target *t, answer *a) {
     for (uint32_t n = below(g, 2) ? below(g, 620) : 0; n > 0; n--)
         append_text(a, "x");
     append_text(a, below(g, 2) ? " " : "");
-    spell(a, (spelling)below(g, SPELLINGS), echoed(g, t));
+    append_spelled(a, (spelling)below(g, SPELLINGS), echoed(g, t));
     append_text(a, below(g, 2) ? " " : "");
     append_text(a, frame[1]);
 }
@@ -389,7 +304,7 @@ static void every_spelling_is_understood(void **state) {
     for (int how = 0; how < SPELLINGS; how++) {
         answer a = {0};
         char plain[sizeof a.body];
-        spell(&a, (spelling)how, targets[0].url);
+        append_spelled(&a, (spelling)how, targets[0].url);
         append(&a, "", 1);
         unspell(a.body, plain);
         assert_string_equal(plain, targets[0].url);
@@ -434,7 +349,7 @@ static void a_failure_that_repeats_a_secret_tells_nothing(void **state) {
 static void a_smaller_outcome_is_filled_as_far_as_it_goes(void **state) {
     (void)state;
     static const size_t sizes[] = {offsetof(bb_outcome, remote_code), offsetof(bb_outcome, text)};
-    bb_webhook webhook = webhook_of(&targets[0]);
+    bb_webhook webhook = target_webhook(&targets[0]);
     bb_response response = BB_RESPONSE_INIT;
     response.http_status = 410;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -451,7 +366,7 @@ static void a_smaller_outcome_is_filled_as_far_as_it_goes(void **state) {
 }
 
 static int judge_sizes(size_t webhook_size, size_t response_size, size_t outcome_size) {
-    bb_webhook webhook = webhook_of(&targets[0]);
+    bb_webhook webhook = target_webhook(&targets[0]);
     bb_response response = BB_RESPONSE_INIT;
     bb_outcome outcome = BB_OUTCOME_INIT;
     webhook.struct_size = webhook_size;
@@ -476,7 +391,7 @@ static void a_newer_struct_is_taken_while_its_tail_is_zero(void **state) {
         bb_response response;
         unsigned char tail[16];
     } newer = {.response = {.struct_size = sizeof newer, .http_status = 500}};
-    bb_webhook webhook = webhook_of(&targets[0]);
+    bb_webhook webhook = target_webhook(&targets[0]);
     bb_outcome outcome = BB_OUTCOME_INIT;
     assert_int_equal(bb_webhook_judge(&webhook, &newer.response, 0, &outcome, NULL), BB_OK);
     assert_int_equal(outcome.verdict, BB_RETRY);

@@ -53,15 +53,24 @@ static const struct {
     {"https://h.example/p?key=ab+cd/ef=gh", NULL, "ab%2Bcd/ef%3Dgh", "***"},
     {"https://h.example/p?key=abcdefgh", NULL, "%61%62%63%64%65%66%67%68", "***"},
     {"https://h.example/hook/abc%20defghi", NULL, "abc defghi", "***"},
+    {"https://h.example/p?key=ab%2541cdefgh", NULL, "ab%2541cdefgh", "***"},
+    {"https://h.example/p?key=ab%2541cdefgh", NULL, "ab%41cdefgh", "***"},
+    {"https://h.example/%00abcdefgh/ij", NULL, "at /%00abcdefgh/ij", "at ***"},
+    {"https://h.example/p?key=ab%00cdefgh", NULL, "ab%00cdefgh", "***"},
     /* with JSON's escapes */
     {"https://h.example/a/b/cdefghij", NULL, "\\/a\\/b\\/cdefghij", "***"},
     {"https://h.example/p?key=ab%26cd%3Cef", NULL, "ab\\u0026cd\\u003Cef", "***"},
     {"https://h.example/p?key=ab%26cd%3Cef", NULL, "ab\\u0026cd\\u003cef", "***"},
     {NULL, "se\"cr\\et-12345", "{\"s\":\"se\\\"cr\\\\et-12345\"}", "{\"s\":\"***\"}"},
+    {NULL, "se\\\\cret-12345", "bad se\\\\cret-12345", "bad ***"},
+    {NULL, "se\\\\cr%25et-12345", "bad se\\\\cr%25et-12345", "bad ***"},
+    {NULL, "se\\/cret-12345", "bad se\\/cret-12345", "bad ***"},
     /* what the end of a text cuts off */
     {"https://h.example/hook/abcdefghijkl", NULL, "cut abcdefghij", "cut ***"},
     {"https://h.example/p?key=ab%2Bcdefghijk", NULL, "cut ab%2Bcdefgh%6", "cut ***"},
     {"https://h.example/hook/abcdefghijkl", NULL, "abcdefghij and more", "abcdefghij and more"},
+    /* a refused URL that has :// only further on */
+    {"https:/h.example/hook/abcdefghijkl?u=https://b", NULL, "no abcdefghijkl here", "no *** here"},
     /* user information, fragments and what is no URL at all */
     {"https://ann:pass@h.example/p", NULL, "ann:pass", "***"},
     {"https://h.example/p#abcdefgh", NULL, "abcdefgh", "***"},

@@ -100,6 +100,10 @@ static const struct {
     {"javascript://h.example/%0aalert(1)", ""},
     {"gopher://h.example/", "neither https nor http"},
     {"https:h.example", "does not begin with https://"},
+    {"https:/h.example/p", "does not begin with https://"},
+    {"https:/h.example/p?a=https://b", "does not begin with https://"},
+    {"https:///h.example/p", "has no host"},
+    {"http:///h.example/p", "has no host"},
     {"https://", ""},
     {"https://:443/p", ""},
     {"https://h.example:0x50/p", ""},
@@ -120,6 +124,7 @@ static const struct {
     {"https://:secret@h.example/p", ""},
     {"https://hooks.slack.com@evil.example/", "user name"},
     {"https://h.example/p#part", "fragment"},
+    {"https://h.example/p#", "fragment"},
     {"https://evil.example#hooks.slack.com/services/", "fragment"},
     {"https://[fe80::1%25eth0]/p", "zone id"},
     {"https://%31%32%37.0.0.1/p", "percent sign in its host"},
@@ -280,6 +285,10 @@ static void a_parameter_is_taken_out_whole(void **state) {
         {"signature=1&asign=2&sig=3", "signature=1&asign=2&sig=3"},
         {"a=sign=x", "a=sign=x"},
         {"Sign=1", "Sign=1"},
+        {"a=1&", "a=1&"},
+        {"&a=1", "&a=1"},
+        {"a=1&&b=2&&sign=x", "a=1&&b=2&"},
+        {"sign=x&", ""},
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_string_equal(bb_url_query_without(&arena, cases[i].query, names), cases[i].rest);
