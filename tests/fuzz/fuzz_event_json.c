@@ -10,6 +10,7 @@
 
 #include "decode/decode_inside.h"
 #include "driver/store_note.h"
+#include "event/parcel.h"
 
 /* To be freed. */
 static char *print(const bb_event *event) {
@@ -36,27 +37,38 @@ static void check_line(const char *text) {
         FUZZ_CHECK((unsigned char)*c >= ' ', "holds a control: %s", text);
 }
 
-/* As stores keep a row of theirs in memory; an event without an id is given one of its row. */
-static void check_stored(const bb_event *event, const char *json, size_t size) {
+static void must_print(struct bb_parcel *parcel, const char *wanted) {
     bb_error error = BB_ERROR_INIT;
-    bb_event expected = *event;
-    struct bb_parcel *parcel = bb_note_parcel(&bb_mem_default, 7, json, size, &error);
-    FUZZ_CHECK(parcel, "an event, and as a row %s", error.text);
-    if (!expected.id)
-        expected.id = "evt_sql_7";
-    char *wanted = print(&expected), *kept = print(parcel->event);
+    FUZZ_CHECK(parcel, "no memory");
+    const bb_event *event = bb_parcel_open(parcel, &error);
+    FUZZ_CHECK(event, "an event, and as a row %s", error.text);
+    char *kept = print(event);
     FUZZ_CHECK(strcmp(kept, wanted) == 0, "%s, at rest %s", wanted, kept);
-    free(wanted);
     free(kept);
     bb_parcel_release(parcel);
+}
+
+/* As stores keep a row of theirs in memory, and an event that waits there; one without an id is
+ * given one of its row. */
+static void check_stored(const bb_event *event, const char *json, size_t size) {
+    bb_event expected = *event;
+    if (!expected.id)
+        expected.id = "evt_sql_7";
+    char *wanted = print(&expected);
+    must_print(bb_parcel_of_json(&bb_mem_default, 7, json, size), wanted);
+    must_print(bb_parcel_new(&bb_mem_default, &expected), wanted);
+    free(wanted);
 }
 
 static void check_refused(int code, const bb_error *error, const char *json, size_t size) {
     bb_error again = BB_ERROR_INIT;
     char reason[BB_NOTE_REASON];
     FUZZ_CHECK(code == BB_ERR_EVENT, "parse gave %d, %s", code, error->text);
-    FUZZ_CHECK(!bb_note_parcel(&bb_mem_default, 7, json, size, &again), "no event, but a row");
+    struct bb_parcel *parcel = bb_parcel_of_json(&bb_mem_default, 7, json, size);
+    FUZZ_CHECK(parcel, "no memory");
+    FUZZ_CHECK(!bb_parcel_open(parcel, &again), "no event, but a row");
     FUZZ_CHECK(strcmp(again.text, error->text) == 0, "%s, as a row %s", error->text, again.text);
+    bb_parcel_release(parcel);
     bb_note_unreadable(reason, &again);
     fuzz_check_printable("reason", reason, sizeof(reason));
 }
