@@ -180,9 +180,8 @@ static void check(const bb_webhook *webhook, const bb_request *request, const bb
 }
 
 static void check_refused(const bb_webhook *webhook, int code, const char *told) {
-    static const char own[] =
-        "secret: is neither \"whsec_\" and base64 of 16 to 64 bytes nor \"whsk_\" and base64 of an "
-        "Ed25519 seed and its public key";
+    static const char own[] = "secret: is neither \"whsec_\" and base64 of 16 to 64 bytes nor "
+                              "\"whsk_\" and base64 of an Ed25519 key";
     const char *secret = webhook->secret;
     FUZZ_CHECK(code == BB_ERR_WEBHOOK || code == BB_ERR_ARGUMENT, "%d: %s", code, told);
     FUZZ_CHECK(strlen(secret) < SECRET_LEAST || strstr(own, secret) || !strstr(told, secret),
