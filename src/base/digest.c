@@ -1,6 +1,5 @@
 #include "base/digest.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -10,6 +9,8 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+
+#include "base/global.h"
 
 /* Looked up once: OpenSSL 3 searches its providers at each use otherwise. Kept for
  * the life of the process, as OpenSSL itself is. */
@@ -34,15 +35,14 @@ static EVP_MAC_CTX *fetch_hmac(void) {
 
 /* Again by the next call, where there was no memory. */
 static void fetch(void) {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     if (sha256 && hmac)
         return;
-    pthread_mutex_lock(&lock);
+    bb_global_lock(BB_GLOBAL_DIGEST);
     if (!sha256)
         sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     if (!hmac)
         hmac = fetch_hmac();
-    pthread_mutex_unlock(&lock);
+    bb_global_unlock(BB_GLOBAL_DIGEST);
 }
 
 bool bb_sha256(const void *data, size_t length, unsigned char out[BB_SHA256_SIZE]) {

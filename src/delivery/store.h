@@ -81,7 +81,7 @@ struct bb_result {
 struct bb_store; /* each kind's own, its first member the vtable */
 
 /* Changes with this file: a store of another version is refused. */
-enum { BB_STORE_VERSION = 1 };
+enum { BB_STORE_VERSION = 2 };
 
 /* What a store needs of the dispatcher that it works for. */
 struct bb_store_host {
@@ -155,10 +155,10 @@ struct bb_store_vtable {
                    int64_t due_ms, const struct bb_result *result);
 
     /* An event that was written past the library, by SQL, so that nobody has said which webhooks
-     * want it: retained for the caller, with its number and an id; NULL: there is none. Then `match`
-     * says so (`parcel` with the time that it had to be given): it is a put of the store's own. By
-     * who drives, without any lock. What is no event never comes here: it is a dead letter. NULL:
-     * never happens. */
+     * want it: retained for the caller, with its number and an id; NULL: there is none. Then
+     * `match` says so (`parcel` with the time that it had to be given): it is a put of the store's
+     * own. By who drives, without any lock. What is no event never comes here: it is a dead letter.
+     * NULL: never happens. */
     struct bb_parcel *(*unmatched)(struct bb_store *store, int64_t *number);
     int (*match)(struct bb_store *store, int64_t number, const struct bb_parcel *parcel,
                  const struct bb_put *puts, size_t count);
@@ -193,6 +193,8 @@ struct bb_store {
     const struct bb_store_vtable *vtable;
     int64_t lease_ms; /* how long a claim is safe from others; longer than any attempt. 0: there are
                          no others */
+    long process; /* getpid() of who opened it: in a child of fork() it is not to be used, as its
+                     connection and locks are the parent's. Of those that keep rows */
 };
 
 #endif
