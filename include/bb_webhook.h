@@ -27,7 +27,7 @@
  *   Threads        one dispatcher may be used by any number of threads at once.
  *                  A report, a request and an event document belong to one
  *                  thread at a time. After fork() the child makes a dispatcher
- *                  of its own; its parent's says BB_ERR_FORKED there.
+ *                  and an outbox of its own; its parent's say BB_ERR_FORKED there.
  *   Time           milliseconds since 1970-01-01 UTC, except created_ts, which
  *                  is in seconds (as the Custom endpoint sends it).
  *   Secrets        a webhook's URL path and query, its secrets, the values of its
@@ -250,8 +250,8 @@ typedef struct bb_report bb_report;
 /* Makes an empty dispatcher; `options` may be NULL. Starts libcurl for the
  * process if nobody has (curl_global_init, counted by libcurl itself).
  * BB_ERR_ARGUMENT (also where the outbox's lease_ms is not longer than timeout_ms),
- * BB_ERR_BUSY (the outbox works for another one), BB_ERR_NO_MEMORY, BB_ERR_STRUCT,
- * BB_ERR_SYSTEM. */
+ * BB_ERR_BUSY (the outbox works for another one), BB_ERR_FORKED (it was opened by the
+ * parent process), BB_ERR_NO_MEMORY, BB_ERR_STRUCT, BB_ERR_SYSTEM. */
 BB_API int bb_dispatcher_new(const bb_options *options, bb_dispatcher **dispatcher,
                              bb_error *error);
 

@@ -9,9 +9,9 @@
  *              time; a second one is told BB_ERR_BUSY.
  * Callbacks    come on the thread that drives, one at a time, without a lock held: they may call
  *              any function but start, stop, flush, run and free, which say BB_ERR_BUSY then.
- * Where        deliveries wait (in memory, or where bb_background_options.outbox says): they end with the process.
- * Clock        waits and limits are counted by a clock that never goes back: the system's monotonic
- *              one, or with bb_options.clock that one, standing still while it is set back.
+ * Where        deliveries wait (in memory, or where bb_background_options.outbox says): they end
+ * with the process. Clock        waits and limits are counted by a clock that never goes back: the
+ * system's monotonic one, or with bb_options.clock that one, standing still while it is set back.
  */
 #ifndef BB_WEBHOOK_BACKGROUND_H
 #define BB_WEBHOOK_BACKGROUND_H
@@ -131,10 +131,10 @@ BB_API int bb_webhook_enqueue_many(struct bb_dispatcher *dispatcher, const bb_ev
                                    size_t count, const bb_enqueue_options *options,
                                    size_t *deliveries, bb_error *error);
 
-/* bb_webhook_enqueue within a transaction of the host's, on its own open connection to the database in which
- * the outbox is: a rollback takes the event back, a commit lets it be sent. For the functions
- * of the outboxes' own headers, which say what `connection` is: hosts call those.
- * Also BB_ERR_OUTBOX, BB_ERR_ARGUMENT where the outbox is in memory. */
+/* bb_webhook_enqueue within a transaction of the host's, on its own open connection to the database
+ * in which the outbox is: a rollback takes the event back, a commit lets it be sent. For the
+ * functions of the outboxes' own headers, which say what `connection` is: hosts call those. Also
+ * BB_ERR_OUTBOX, BB_ERR_ARGUMENT where the outbox is in memory. */
 BB_API int bb_webhook_enqueue_on(struct bb_dispatcher *dispatcher, void *connection,
                                  const bb_event *event, const bb_enqueue_options *options,
                                  size_t *deliveries, bb_error *error);
@@ -143,7 +143,8 @@ BB_API int bb_webhook_enqueue_on(struct bb_dispatcher *dispatcher, void *connect
  * noticed a little later. Any thread. BB_ERR_FORKED. */
 BB_API int bb_dispatcher_wake(struct bb_dispatcher *dispatcher, bb_error *error);
 
-/* An outbox that keeps what waits: bb_webhook_sqlite.h. Not while a dispatcher works with it. */
+/* An outbox that keeps what waits: bb_webhook_sqlite.h. Not while a dispatcher works with it. In
+ * a child of fork() nothing is freed: the connection is the parent's. */
 typedef struct bb_outbox bb_outbox;
 BB_API void bb_outbox_free(bb_outbox *outbox); /* NULL is fine */
 

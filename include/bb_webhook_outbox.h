@@ -61,7 +61,7 @@ typedef int (*bb_attempt_visitor)(void *user, const bb_attempt_record *attempt);
 
 /* Shows dead letters, the oldest first. `filter` may be NULL. `*count` (may be NULL) receives how
  * many fit the filter; with `visit` NULL they are only counted. BB_ERR_OUTBOX, BB_ERR_STRUCT,
- * BB_ERR_ARGUMENT (also where the outbox keeps none), BB_ERR_NO_MEMORY. */
+ * BB_ERR_ARGUMENT (also where the outbox keeps none), BB_ERR_FORKED, BB_ERR_NO_MEMORY. */
 BB_API int bb_outbox_dead(bb_outbox *outbox, const bb_dead_filter *filter, bb_dead_visitor visit,
                           void *user, size_t *count, bb_error *error);
 

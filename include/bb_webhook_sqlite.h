@@ -45,7 +45,9 @@ typedef struct bb_sqlite_options {
 
 /* Opens, or makes, the outbox in the database `path`. `options` may be NULL. Free it by
  * bb_outbox_free. BB_ERR_OUTBOX says what SQLite says, BB_ERR_ARGUMENT, BB_ERR_STRUCT,
- * BB_ERR_NO_MEMORY. */
+ * BB_ERR_NO_MEMORY, BB_ERR_FORKED (the parent process had an outbox in this file open when it
+ * forked: the child would take the parent's locks for its own, and the file could be damaged. A
+ * program that is started by exec may open it). */
 BB_API int bb_sqlite_open(const char *path, const bb_sqlite_options *options, bb_outbox **outbox,
                           bb_error *error);
 

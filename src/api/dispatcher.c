@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "api/courier.h"
+#include "api/outbox.h"
 #include "base/digest.h"
 #include "driver/clock.h"
 #include "driver/process.h"
@@ -72,10 +73,8 @@ static int attach_outbox(struct bb_dispatcher *d, bb_error *error) {
     struct bb_moment now = bb_dispatcher_moment(d);
     struct bb_store_host host = {
         .wall_offset_ms = now.wall_ms - now.ticks_ms, .trouble = log_trouble, .user = d};
-    if (store->vtable->version != BB_STORE_VERSION)
-        return bb_fail(error, BB_ERR_ARGUMENT,
-                       "background options: outbox is of another version of this library");
-    int code = check_lease(d, store, error);
+    int code = bb_outbox_check(store, error);
+    code = code ? code : check_lease(d, store, error);
     if (code)
         return code;
     code = store->vtable->attach(store, &host);

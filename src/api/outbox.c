@@ -1,13 +1,25 @@
 /* An outbox without a dispatcher: what is dead, what was attempted. */
-#include "delivery/store.h"
+#include "api/outbox.h"
+
+#include <unistd.h>
 
 /* That is what an outbox is. */
 static struct bb_store *store_of(bb_outbox *outbox) {
     return (struct bb_store *)outbox;
 }
 
+int bb_outbox_check(const struct bb_store *store, bb_error *error) {
+    if (store->vtable->version != BB_STORE_VERSION)
+        return bb_fail(error, BB_ERR_ARGUMENT, "the outbox is of another version of this library");
+    if (store->process != (long)getpid())
+        return bb_fail(error, BB_ERR_FORKED,
+                       "the outbox belongs to the parent process: open another one");
+    return BB_OK;
+}
+
+/* A child of fork() would say goodbye to the database in its parent's name. */
 void bb_outbox_free(bb_outbox *outbox) {
-    if (outbox)
+    if (outbox && bb_outbox_check(store_of(outbox), NULL) == BB_OK)
         store_of(outbox)->vtable->free(store_of(outbox));
 }
 
@@ -17,6 +29,9 @@ static int find_archive(bb_outbox *outbox, const struct bb_store_archive **archi
         *count = 0;
     if (!outbox)
         return bb_fail(error, BB_ERR_ARGUMENT, "outbox is NULL");
+    int code = bb_outbox_check(store_of(outbox), error);
+    if (code)
+        return code;
     *archive = store_of(outbox)->vtable->archive;
     return *archive ? BB_OK : bb_fail(error, BB_ERR_ARGUMENT, "the outbox keeps no dead letters");
 }

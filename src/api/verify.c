@@ -90,13 +90,20 @@ static int check_tokens(const char *header, bb_error *error) {
     return BB_OK;
 }
 
-static bool is_signed_by(const struct bb_key *key, const char *header,
-                         const struct signed_content *content) {
+/* What has been found of any of the signatures. */
+struct findings {
+    bool is_signed;
+    bool is_undecided; /* OpenSSL had no memory to look at one */
+};
+
+static void look_at(const struct bb_key *key, const char *header,
+                    const struct signed_content *content, struct findings *findings) {
     char token[BB_KEY_TOKEN_SIZE];
-    bool is_signed = false;
-    while (next_token(&header, token))
-        is_signed |= bb_key_verify(key, content->parts, 5, token);
-    return is_signed;
+    while (next_token(&header, token)) {
+        enum bb_truth truth = bb_key_verify(key, content->parts, 5, token);
+        findings->is_signed |= truth == BB_TRUE;
+        findings->is_undecided |= truth == BB_UNDECIDED;
+    }
 }
 
 static int check_signature(const bb_received *r, bb_error *error) {
@@ -105,16 +112,21 @@ static int check_signature(const bb_received *r, bb_error *error) {
                                             {r->timestamp, strlen(r->timestamp)},
                                             {".", 1},
                                             {r->body, r->body_length}}};
-    bool is_signed = false;
+    struct findings findings = {false, false};
     for (size_t i = 0; i < r->secret_count; i++) {
         struct bb_key key;
-        if (!r->secrets[i] || !bb_key_read(&key, r->secrets[i]))
+        enum bb_truth is_key =
+            r->secrets[i] && *r->secrets[i] ? bb_key_read(&key, r->secrets[i]) : BB_FALSE;
+        findings.is_undecided |= is_key == BB_UNDECIDED;
+        if (is_key != BB_TRUE)
             continue;
-        is_signed |= is_signed_by(&key, r->signature, &content);
+        look_at(&key, r->signature, &content, &findings);
         bb_wipe(&key, sizeof key);
     }
-    if (is_signed)
+    if (findings.is_signed)
         return BB_OK;
+    if (findings.is_undecided)
+        return bb_fail_memory(error);
     return bb_fail(error, BB_ERR_SIGNATURE,
                    "no signature is of these secrets: another secret, or a changed request");
 }
@@ -127,7 +139,10 @@ static int check_secrets(const bb_received *r, bb_error *error) {
         struct bb_key key;
         if (!r->secrets[i] || !*r->secrets[i])
             continue;
-        if (!bb_key_read(&key, r->secrets[i]))
+        enum bb_truth is_key = bb_key_read(&key, r->secrets[i]);
+        if (is_key == BB_UNDECIDED)
+            return bb_fail_memory(error);
+        if (is_key == BB_FALSE)
             return bb_fail(error, BB_ERR_ARGUMENT,
                            "received.secrets[%zu] is not a secret of Standard Webhooks "
                            "(whsec_, whpk_ or whsk_ and base64)",

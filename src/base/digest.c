@@ -1,6 +1,6 @@
 #include "base/digest.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -10,40 +10,49 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
+#include "base/global.h"
+
 /* Looked up once: OpenSSL 3 searches its providers at each use otherwise. Kept for
  * the life of the process, as OpenSSL itself is. */
-static EVP_MD *sha256;
-static EVP_MAC_CTX *hmac; /* without a key: copied for each use */
+static _Atomic(EVP_MD *) sha256;
+static _Atomic(EVP_MAC_CTX *) hmac; /* without a key: copied for each use */
 
-static void fetch(void) {
+static EVP_MAC_CTX *fetch_hmac(void) {
     char name[] = "SHA256";
     const OSSL_PARAM digest[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
         OSSL_PARAM_construct_end(),
     };
     EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    sha256 = EVP_MD_fetch(NULL, name, NULL);
-    hmac = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    EVP_MAC_CTX *context = mac ? EVP_MAC_CTX_new(mac) : NULL;
     EVP_MAC_free(mac);
-    if (hmac && EVP_MAC_CTX_set_params(hmac, digest) != 1) {
-        EVP_MAC_CTX_free(hmac);
-        hmac = NULL;
+    if (context && EVP_MAC_CTX_set_params(context, digest) != 1) {
+        EVP_MAC_CTX_free(context);
+        context = NULL;
     }
+    return context;
 }
 
-static void fetch_once(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, fetch);
+/* Again by the next call, where there was no memory. */
+static void fetch(void) {
+    if (sha256 && hmac)
+        return;
+    bb_global_lock(BB_GLOBAL_DIGEST);
+    if (!sha256)
+        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (!hmac)
+        hmac = fetch_hmac();
+    bb_global_unlock(BB_GLOBAL_DIGEST);
 }
 
 bool bb_sha256(const void *data, size_t length, unsigned char out[BB_SHA256_SIZE]) {
-    fetch_once();
+    fetch();
     return sha256 && EVP_Digest(data, length, out, NULL, sha256, NULL) == 1;
 }
 
 bool bb_hmac_sha256(const void *key, size_t key_length, const struct bb_part *parts, size_t count,
                     unsigned char out[BB_SHA256_SIZE]) {
-    fetch_once();
+    fetch();
     EVP_MAC_CTX *context = hmac ? EVP_MAC_CTX_dup(hmac) : NULL;
     bool ok = context && EVP_MAC_init(context, key_length ? key : "", key_length, NULL) == 1;
     for (size_t i = 0; ok && i < count; i++)
@@ -100,21 +109,33 @@ bool bb_ed25519_sign(const unsigned char seed[BB_ED25519_KEY_SIZE], const struct
     return ok;
 }
 
-bool bb_ed25519_verify(const unsigned char key[BB_ED25519_KEY_SIZE], const struct bb_part *parts,
-                       size_t count, const unsigned char signature[BB_ED25519_SIZE]) {
+static enum bb_truth verify(EVP_PKEY *key, const unsigned char *whole, size_t length,
+                            const unsigned char signature[BB_ED25519_SIZE]) {
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    enum bb_truth truth = BB_UNDECIDED;
+    if (context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1)
+        truth = EVP_DigestVerify(context, signature, BB_ED25519_SIZE, whole, length) == 1
+                    ? BB_TRUE
+                    : BB_FALSE;
+    EVP_MD_CTX_free(context);
+    return truth;
+}
+
+/* A "no" of OpenSSL's may be want of memory, which it does not say: it has to say so twice. */
+enum bb_truth bb_ed25519_verify(const unsigned char key[BB_ED25519_KEY_SIZE],
+                                const struct bb_part *parts, size_t count,
+                                const unsigned char signature[BB_ED25519_SIZE]) {
     size_t length;
     unsigned char *whole = join(parts, count, &length);
     EVP_PKEY *own = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, BB_ED25519_KEY_SIZE);
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool ok = whole && own && context &&
-              EVP_DigestVerifyInit(context, NULL, NULL, NULL, own) == 1 &&
-              EVP_DigestVerify(context, signature, BB_ED25519_SIZE, whole, length) == 1;
-    if (!ok)
+    enum bb_truth truth = whole && own ? verify(own, whole, length, signature) : BB_UNDECIDED;
+    if (truth == BB_FALSE)
+        truth = verify(own, whole, length, signature);
+    if (truth != BB_TRUE)
         ERR_clear_error(); /* the host's thread may look at its queue of errors */
-    EVP_MD_CTX_free(context);
     EVP_PKEY_free(own);
     OPENSSL_free(whole);
-    return ok;
+    return truth;
 }
 
 bool bb_is_same(const void *a, const void *b, size_t length) {

@@ -12,6 +12,9 @@ enum {
     BB_ED25519_SIZE = 64
 };
 
+/* What is found out with OpenSSL's memory; BB_UNDECIDED: there was none. */
+enum bb_truth { BB_FALSE, BB_TRUE, BB_UNDECIDED };
+
 /* False only when OpenSSL has no memory. */
 bool bb_sha256(const void *data, size_t length, unsigned char out[BB_SHA256_SIZE]);
 
@@ -25,13 +28,15 @@ bool bb_hmac_sha256(const void *key, size_t key_length, const struct bb_part *pa
 bool bb_hmac_sha256_base64(const void *key, size_t key_length, const struct bb_part *parts,
                            size_t count, char out[BB_BASE64_SHA256_SIZE]);
 
-/* False: no memory; of the last one also that the signature is not the key's. */
+/* False: no memory. */
 bool bb_ed25519_public(const unsigned char seed[BB_ED25519_KEY_SIZE],
                        unsigned char out[BB_ED25519_KEY_SIZE]);
 bool bb_ed25519_sign(const unsigned char seed[BB_ED25519_KEY_SIZE], const struct bb_part *parts,
                      size_t count, unsigned char out[BB_ED25519_SIZE]);
-bool bb_ed25519_verify(const unsigned char key[BB_ED25519_KEY_SIZE], const struct bb_part *parts,
-                       size_t count, const unsigned char signature[BB_ED25519_SIZE]);
+/* Whether the signature is the key's. */
+enum bb_truth bb_ed25519_verify(const unsigned char key[BB_ED25519_KEY_SIZE],
+                                const struct bb_part *parts, size_t count,
+                                const unsigned char signature[BB_ED25519_SIZE]);
 
 /* Takes as long whatever the bytes are. */
 bool bb_is_same(const void *a, const void *b, size_t length);

@@ -2,13 +2,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
 
+#include "base/global.h"
 #include "base/scan.h"
 
 /* What the digits of a number begin with when they are kept as a string; taken
@@ -142,12 +142,10 @@ static char *tame(struct bb_arena *scratch, const char *text, size_t length, siz
 }
 
 /* cJSON notes the place of a parse error in a process-wide variable. */
-static pthread_mutex_t parse_lock = PTHREAD_MUTEX_INITIALIZER;
-
 static cJSON *parse(const char *document, size_t size) {
-    pthread_mutex_lock(&parse_lock);
+    bb_global_lock(BB_GLOBAL_JSON);
     cJSON *value = cJSON_ParseWithLengthOpts(document, size, NULL, 1);
-    pthread_mutex_unlock(&parse_lock);
+    bb_global_unlock(BB_GLOBAL_JSON);
     return value;
 }
 

@@ -8,20 +8,32 @@ static bool has_prefix(const char *text, const char *prefix) {
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static bool is_sound(const struct bb_key *key) {
+static enum bb_truth truth_of(bool is_so) {
+    return is_so ? BB_TRUE : BB_FALSE;
+}
+
+/* With another's public half, nobody could verify what it signs. */
+static enum bb_truth has_own_half(const struct bb_key *key) {
     unsigned char half[BB_ED25519_KEY_SIZE];
+    if (key->length != 2 * sizeof half)
+        return BB_FALSE;
+    if (!bb_ed25519_public(key->bytes, half))
+        return BB_UNDECIDED;
+    return truth_of(bb_is_same(half, key->bytes + sizeof half, sizeof half));
+}
+
+static enum bb_truth is_sound(const struct bb_key *key) {
     switch (key->kind) {
     case BB_KEY_SHARED:
-        return key->length >= BB_KEY_MIN;
-    case BB_KEY_PRIVATE: /* with another's half, nobody could verify what it signs */
-        return key->length == 2 * sizeof half && bb_ed25519_public(key->bytes, half) &&
-               bb_is_same(half, key->bytes + sizeof half, sizeof half);
+        return truth_of(key->length >= BB_KEY_MIN);
+    case BB_KEY_PRIVATE:
+        return has_own_half(key);
     default:
-        return key->length == sizeof half;
+        return truth_of(key->length == BB_ED25519_KEY_SIZE);
     }
 }
 
-bool bb_key_read(struct bb_key *key, const char *text) {
+enum bb_truth bb_key_read(struct bb_key *key, const char *text) {
     key->kind = has_prefix(text, "whsk_")   ? BB_KEY_PRIVATE
                 : has_prefix(text, "whpk_") ? BB_KEY_PUBLIC
                                             : BB_KEY_SHARED;
@@ -31,10 +43,10 @@ bool bb_key_read(struct bb_key *key, const char *text) {
         text += strlen("whsec_");
     int length = bb_base64_decode(text, key->bytes, sizeof key->bytes);
     key->length = length > 0 ? (size_t)length : 0;
-    if (length > 0 && is_sound(key))
-        return true;
-    bb_wipe(key, sizeof *key);
-    return false;
+    enum bb_truth truth = length > 0 ? is_sound(key) : BB_FALSE;
+    if (truth != BB_TRUE)
+        bb_wipe(key, sizeof *key);
+    return truth;
 }
 
 static const char *version_of(const struct bb_key *key) {
@@ -61,17 +73,25 @@ bool bb_key_sign(const struct bb_key *key, const struct bb_part *parts, size_t c
     return length > 0;
 }
 
-bool bb_key_verify(const struct bb_key *key, const struct bb_part *parts, size_t count,
-                   const char *token) {
+static enum bb_truth verify_shared(const struct bb_key *key, const struct bb_part *parts,
+                                   size_t count, const unsigned char *given) {
+    unsigned char own[BB_SHA256_SIZE];
+    if (!bb_hmac_sha256(key->bytes, key->length, parts, count, own))
+        return BB_UNDECIDED;
+    return truth_of(bb_is_same(own, given, sizeof own));
+}
+
+enum bb_truth bb_key_verify(const struct bb_key *key, const struct bb_part *parts, size_t count,
+                            const char *token) {
     const char *version = version_of(key);
-    unsigned char given[BB_ED25519_SIZE], own[BB_ED25519_SIZE];
+    unsigned char given[BB_ED25519_SIZE];
     if (!has_prefix(token, version))
-        return false;
+        return BB_FALSE;
     int length = bb_base64_decode(token + strlen(version), given, sizeof given);
     if (key->kind == BB_KEY_SHARED)
-        return length == BB_SHA256_SIZE && sign(key, parts, count, own) == BB_SHA256_SIZE &&
-               bb_is_same(own, given, BB_SHA256_SIZE);
+        return length == BB_SHA256_SIZE ? verify_shared(key, parts, count, given) : BB_FALSE;
     size_t public_at = key->kind == BB_KEY_PRIVATE ? BB_ED25519_KEY_SIZE : 0;
-    return length == BB_ED25519_SIZE &&
-           bb_ed25519_verify(key->bytes + public_at, parts, count, given);
+    return length == BB_ED25519_SIZE
+               ? bb_ed25519_verify(key->bytes + public_at, parts, count, given)
+               : BB_FALSE;
 }

@@ -24,15 +24,15 @@ struct bb_key {
 
 /* "whsec_" and base64 of 16 to 64 bytes (the prefix is optional, as in the reference libraries),
  * "whsk_" and base64 of an Ed25519 seed with its public key, or "whpk_" and base64 of that alone.
- * False: none of these, and `key` holds nothing. */
-bool bb_key_read(struct bb_key *key, const char *text);
+ * Not BB_TRUE: none of these, and `key` holds nothing. */
+enum bb_truth bb_key_read(struct bb_key *key, const char *text);
 
 /* "v1,..." or "v1a,...". False when OpenSSL has no memory, or with a public key. */
 bool bb_key_sign(const struct bb_key *key, const struct bb_part *parts, size_t count,
                  char token[BB_KEY_TOKEN_SIZE]);
 
 /* Whether `token` is the key's signature. Takes as long whatever its bytes are. */
-bool bb_key_verify(const struct bb_key *key, const struct bb_part *parts, size_t count,
-                   const char *token);
+enum bb_truth bb_key_verify(const struct bb_key *key, const struct bb_part *parts, size_t count,
+                            const char *token);
 
 #endif

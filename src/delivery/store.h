@@ -81,7 +81,7 @@ struct bb_result {
 struct bb_store; /* each kind's own, its first member the vtable */
 
 /* Changes with this file: a store of another version is refused. */
-enum { BB_STORE_VERSION = 1 };
+enum { BB_STORE_VERSION = 2 };
 
 /* What a store needs of the dispatcher that it works for. */
 struct bb_store_host {
@@ -193,6 +193,8 @@ struct bb_store {
     const struct bb_store_vtable *vtable;
     int64_t lease_ms; /* how long a claim is safe from others; longer than any attempt. 0: there are
                          no others */
+    long process; /* getpid() of who opened it: in a child of fork() it is not to be used, as its
+                     connection and locks are the parent's. Of those that keep rows */
 };
 
 #endif

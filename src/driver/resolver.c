@@ -9,13 +9,13 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include <ares.h>
 
+#include "base/global.h"
 #include "driver/resolver_names.h"
 #include "driver/resolver_servers.h"
 
@@ -46,19 +46,17 @@ struct bb_resolver {
 
 /* c-ares counts its users without a lock. The host's own calls of ares_library_init are not under
  * this one: a host that uses c-ares too makes them before it starts threads, as c-ares asks. */
-static pthread_mutex_t library_lock = PTHREAD_MUTEX_INITIALIZER;
-
 static bool library_start(void) {
-    pthread_mutex_lock(&library_lock);
+    bb_global_lock(BB_GLOBAL_RESOLVER);
     bool ok = ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS;
-    pthread_mutex_unlock(&library_lock);
+    bb_global_unlock(BB_GLOBAL_RESOLVER);
     return ok;
 }
 
 static void library_stop(void) {
-    pthread_mutex_lock(&library_lock);
+    bb_global_lock(BB_GLOBAL_RESOLVER);
     ares_library_cleanup();
-    pthread_mutex_unlock(&library_lock);
+    bb_global_unlock(BB_GLOBAL_RESOLVER);
 }
 
 static void on_socket_state(void *user, ares_socket_t fd, int read, int write) {

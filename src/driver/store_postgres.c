@@ -1,6 +1,7 @@
 #include "driver/store_postgres.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include <utlist.h>
 
@@ -378,7 +379,8 @@ int bb_store_postgres_open(const struct bb_store_postgres_config *config, const 
     struct bb_postgres *s = bb_mem_zalloc(&config->mem, sizeof *s);
     if (!s)
         return bb_fail_memory(error);
-    s->store = (struct bb_store){.vtable = &vtable, .lease_ms = config->lease_ms};
+    s->store = (struct bb_store){
+        .vtable = &vtable, .lease_ms = config->lease_ms, .process = (long)getpid()};
     s->config = *config;
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->put_lock, NULL);

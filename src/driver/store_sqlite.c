@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <utlist.h>
 
@@ -108,6 +109,7 @@ static void sqlite_free(struct bb_store *store) {
     bb_allocator mem = s->config.mem;
     sqlite_detach(store);
     bb_sqlite_db_close(&s->db);
+    bb_sqlite_file_forget(&s->file);
     if (s->memory)
         s->memory->vtable->free(s->memory);
     bb_arena_free(&s->scratch);
@@ -349,13 +351,25 @@ static const struct bb_store_vtable vtable = {
     .counts = sqlite_counts,
 };
 
+static int open_file(struct bb_sqlite *s, const char *path, bb_error *error) {
+    if (bb_sqlite_file_is_inherited(path))
+        return bb_fail(error, BB_ERR_FORKED,
+                       "outbox: the parent process had this file open when it forked, and SQLite's "
+                       "locks do not outlive that: fork first, or open it after exec");
+    int code = bb_sqlite_db_open(&s->db, path, s->config.survives_power_loss, error);
+    if (code == BB_OK)
+        bb_sqlite_file_note(&s->file, path);
+    return code;
+}
+
 int bb_store_sqlite_open(const struct bb_store_sqlite_config *config, const char *path,
                          struct bb_store **store, bb_error *error) {
     struct bb_sqlite *s = bb_mem_zalloc(&config->mem, sizeof *s);
     if (!s)
         return bb_fail_memory(error);
     static atomic_ullong opened;
-    s->store = (struct bb_store){.vtable = &vtable, .lease_ms = config->lease_ms};
+    s->store = (struct bb_store){
+        .vtable = &vtable, .lease_ms = config->lease_ms, .process = (long)getpid()};
     s->serial = atomic_fetch_add(&opened, 1) + 1;
     s->config = *config;
     pthread_mutex_init(&s->lock, NULL);
@@ -365,8 +379,7 @@ int bb_store_sqlite_open(const struct bb_store_sqlite_config *config, const char
     const struct bb_store_memory_config memory = {
         .mem = &s->config.mem, .max_deliveries = UINT64_MAX, .max_bytes = UINT64_MAX};
     s->memory = bb_store_memory_new(&memory);
-    int code = s->memory ? bb_sqlite_db_open(&s->db, path, config->survives_power_loss, error)
-                         : bb_fail_memory(error);
+    int code = s->memory ? open_file(s, path, error) : bb_fail_memory(error);
     if (code)
         sqlite_free(&s->store);
     else

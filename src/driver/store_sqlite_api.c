@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/mem.h"
 #include "driver/store_sqlite.h"
 #include "driver/store_sqlite_db.h"
 
@@ -61,6 +60,15 @@ static int check_connection(sqlite3 *db, const char *sourceid, bb_error *error) 
     return BB_OK;
 }
 
+/* Before the connection is touched, which in a child of fork() may be the parent's. */
+static int check_dispatcher(bb_dispatcher *dispatcher, bb_error *error) {
+    bb_webhook_status status = BB_WEBHOOK_STATUS_INIT;
+    int code = bb_dispatcher_status(dispatcher, "", &status, NULL);
+    if (code == BB_OK || code == BB_ERR_NOT_FOUND)
+        return BB_OK;
+    return bb_dispatcher_status(dispatcher, "", &status, error);
+}
+
 static int prepare(struct bb_sqlite_connection *connection, bb_error *error) {
     if (sqlite3_prepare_v3(connection->db, bb_sqlite_db_text(BB_SQL_PUT), -1,
                            SQLITE_PREPARE_PERSISTENT, &connection->put, NULL) == SQLITE_OK)
@@ -75,6 +83,7 @@ int bb_sqlite_enqueue(bb_dispatcher *dispatcher, sqlite3 *db, const char *source
     if (deliveries)
         *deliveries = 0;
     int code = check_connection(db, sourceid, error);
+    code = code ? code : check_dispatcher(dispatcher, error);
     code = code ? code : prepare(&connection, error);
     if (code)
         return code;
@@ -95,13 +104,13 @@ int bb_sqlite_writer_new(bb_dispatcher *dispatcher, sqlite3 *db, const char *sou
         return bb_fail(error, BB_ERR_ARGUMENT, "dispatcher or writer is NULL");
     *writer = NULL;
     int code = check_connection(db, sourceid, error);
+    code = code ? code : check_dispatcher(dispatcher, error);
     if (code)
         return code;
-    made = bb_mem_zalloc(&bb_mem_default, sizeof *made);
+    made = sqlite3_malloc(sizeof *made); /* as all that is the connection's */
     if (!made)
         return bb_fail_memory(error);
-    made->dispatcher = dispatcher;
-    made->connection.db = db;
+    *made = (struct bb_sqlite_writer){.connection = {.db = db}, .dispatcher = dispatcher};
     code = prepare(&made->connection, error);
     if (code)
         bb_sqlite_writer_free(made);
@@ -125,5 +134,5 @@ void bb_sqlite_writer_free(bb_sqlite_writer *writer) {
     if (!writer)
         return;
     sqlite3_finalize(writer->connection.put);
-    bb_mem_free(&bb_mem_default, writer);
+    sqlite3_free(writer);
 }

@@ -11,6 +11,7 @@
 #include "driver/store_leases.h"
 #include "driver/store_sqlite.h"
 #include "driver/store_sqlite_db.h"
+#include "driver/store_sqlite_files.h"
 
 /* The rows of one webhook that are not in memory. */
 struct bb_sqlite_queue {
@@ -34,6 +35,7 @@ struct bb_sqlite {
     struct bb_store_sqlite_config config;
     struct bb_store_host host;
     bool is_attached;
+    struct bb_sqlite_file file;
     uint64_t serial;            /* of all that this process has opened; never 0 */
     pthread_mutex_t group_lock; /* guards the events that are on their way in; taken alone */
     pthread_cond_t group_done;

@@ -97,12 +97,15 @@ static bool is_given(const char *text) {
     return text && *text;
 }
 
-static const char *find_mistake(const char *secret, const char *malformed, const char *public) {
+static const char *find_mistake(struct bb_arena *arena, const char *secret, const char *malformed,
+                                const char *public) {
     struct bb_key key;
     if (!is_given(secret))
         return NULL;
-    if (!bb_key_read(&key, secret))
-        return malformed;
+    enum bb_truth is_key = bb_key_read(&key, secret);
+    arena->failed = arena->failed || is_key == BB_UNDECIDED;
+    if (is_key != BB_TRUE)
+        return is_key == BB_FALSE ? malformed : NULL;
     bool can_sign = key.kind != BB_KEY_PUBLIC;
     bb_wipe(&key, sizeof key);
     return can_sign ? NULL : public;
@@ -115,14 +118,13 @@ static const char *find_mistake(const char *secret, const char *malformed, const
 
 static const char *configure(struct bb_arena *arena, const bb_webhook *webhook,
                              struct bb_url *url) {
-    (void)arena;
     (void)url;
-    const char *mistake = find_mistake(webhook->secret, "secret" MALFORMED, "secret" PUBLIC);
+    const char *mistake = find_mistake(arena, webhook->secret, "secret" MALFORMED, "secret" PUBLIC);
     if (mistake)
         return mistake;
     if (is_given(webhook->previous_secret) && !is_given(webhook->secret))
         return "previous_secret: is given without secret, the one that replaces it";
-    return find_mistake(webhook->previous_secret, "previous_secret" MALFORMED,
+    return find_mistake(arena, webhook->previous_secret, "previous_secret" MALFORMED,
                         "previous_secret" PUBLIC);
 }
 
@@ -137,7 +139,7 @@ static const char *signature(struct bb_request *request, const char *secret, con
                                       {timestamp, strlen(timestamp)},
                                       {".", 1},
                                       {request->body, request->length}};
-    bool is_signed = bb_key_read(&key, secret) && bb_key_sign(&key, content, 5, token);
+    bool is_signed = bb_key_read(&key, secret) == BB_TRUE && bb_key_sign(&key, content, 5, token);
     bb_wipe(&key, sizeof key);
     arena->failed = arena->failed || !is_signed;
     return is_signed ? bb_arena_copy(arena, token, strlen(token)) : NULL;

@@ -9,6 +9,9 @@
 #include <cmocka.h>
 #include <curl/curl.h>
 #include <malloc.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -132,6 +135,46 @@ void alloc_hook_others(void) {
     if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, curl_malloc, give_back, curl_realloc, curl_strdup,
                              curl_calloc) != CURLE_OK)
         abort();
+}
+
+/* ---------------------------------------------------------------- OpenSSL -- */
+
+static void *openssl_malloc(size_t size, const char *file, int line) {
+    (void)file, (void)line;
+    return size == 0 || runs_out(ALLOC_OPENSSL, size) ? NULL : malloc(size);
+}
+
+static void *openssl_realloc(void *block, size_t size, const char *file, int line) {
+    (void)file, (void)line;
+    if (size == 0) {
+        free(block);
+        return NULL;
+    }
+    return runs_out(ALLOC_OPENSSL, size) ? NULL : realloc(block, size);
+}
+
+static void openssl_free(void *block, const char *file, int line) {
+    (void)file, (void)line;
+    free(block);
+}
+
+/* Algorithms that the library does not use, and the generator of random bytes. */
+static void load_openssl(void) {
+    unsigned char random;
+    EVP_MD *digest = EVP_MD_fetch(NULL, "SHA1", NULL);
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "CMAC", NULL);
+    EVP_PKEY_CTX *key = EVP_PKEY_CTX_new_id(EVP_PKEY_X25519, NULL);
+    if (digest == NULL || mac == NULL || key == NULL || RAND_bytes(&random, 1) != 1)
+        abort();
+    EVP_PKEY_CTX_free(key);
+    EVP_MAC_free(mac);
+    EVP_MD_free(digest);
+}
+
+void alloc_hook_openssl(void) {
+    if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
+        abort();
+    load_openssl();
 }
 
 /* ----------------------------------------------------------------- SQLite -- */
@@ -263,9 +306,10 @@ void alloc_fail_each(const char *what, size_t most, void (*run)(void *user), voi
         run_failing(nth, 1, run, user);
     }
     print_message(
-        "%s: %zu allocations (library %zu, cJSON %zu, libcurl %zu, SQLite %zu), %zu failed\n", what,
-        points, by_source[ALLOC_LIBRARY], by_source[ALLOC_CJSON], by_source[ALLOC_CURL],
-        by_source[ALLOC_SQLITE], taken);
+        "%s: %zu allocations (library %zu, cJSON %zu, libcurl %zu, OpenSSL %zu, SQLite %zu),"
+        " %zu failed\n",
+        what, points, by_source[ALLOC_LIBRARY], by_source[ALLOC_CJSON], by_source[ALLOC_CURL],
+        by_source[ALLOC_OPENSSL], by_source[ALLOC_SQLITE], taken);
     current[0] = '\0';
 }
 

@@ -367,6 +367,7 @@ static void webhooks_are_listed_wholly_or_not_at_all(void **state) {
 }
 
 int main(void) {
+    alloc_hook_openssl();
     alloc_hook_others();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(an_event_is_read_and_written_wholly_or_not_at_all,

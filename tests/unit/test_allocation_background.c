@@ -203,6 +203,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(looking_at_it_without_memory_changes_nothing,
                                         background_setup, close_world),
     };
+    alloc_hook_openssl();
     alloc_hook_others();
     names = dns_start();
     dns_set(names, "hooks.test", "127.0.0.1", 60);

@@ -344,6 +344,7 @@ static void a_test_message_is_sent_or_is_not(void **state) {
 }
 
 int main(void) {
+    alloc_hook_openssl();
     alloc_hook_others();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_dispatcher_lives_from_new_to_free_without_memory,
