@@ -357,8 +357,11 @@ typedef enum bb_failure {
     BB_FAILURE_REFUSED_ADDRESS = 5, /* the address guard said no */
     BB_FAILURE_NOT_STARTED = 6,     /* no time was left to begin */
     BB_FAILURE_ANSWER_LOST = 7,     /* sent, wholly or in part; no whole answer */
-    BB_FAILURE_REFUSED_REQUEST = 8  /* sent, and refused unread, so that it was not acted upon: over
+    BB_FAILURE_REFUSED_REQUEST = 8, /* sent, and refused unread, so that it was not acted upon: over
                                        HTTP/2, REFUSED_STREAM */
+    BB_FAILURE_PROXY = 9,           /* the proxy gave no tunnel; nothing was sent */
+    BB_FAILURE_SETTINGS = 10        /* this side's client certificate or source could not be used;
+                                       nothing was sent */
 } bb_failure;
 
 typedef struct bb_response {
