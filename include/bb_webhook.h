@@ -386,7 +386,10 @@ typedef enum bb_failure {
     BB_FAILURE_ANSWER_LOST = 7,     /* sent, wholly or in part; no whole answer */
     BB_FAILURE_REFUSED_REQUEST = 8, /* sent, and refused unread, so that it was not acted upon: over
                                        HTTP/2, REFUSED_STREAM */
-    BB_FAILURE_CREDENTIALS = 9      /* bb_options.credentials gave none, or none to use */
+    BB_FAILURE_CREDENTIALS = 9,     /* bb_options.credentials gave none, or none to use */
+    BB_FAILURE_PROXY = 10,          /* the proxy gave no tunnel; nothing was sent */
+    BB_FAILURE_SETTINGS = 11        /* this side's client certificate or source could not be used;
+                                       nothing was sent */
 } bb_failure;
 
 typedef struct bb_response {

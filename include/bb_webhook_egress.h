@@ -1,5 +1,6 @@
 /*
- * bb_webhook_egress.h: where requests may go. The rules of bb_webhook.h hold.
+ * bb_webhook_egress.h: where requests may go, and by which way. The rules of bb_webhook.h
+ * hold.
  *
  * What         The address guard judges the socket address that is about to be connected to, never
  *              the text of a URL alone: at each attempt, of a post, of background delivery and its
@@ -25,6 +26,15 @@
  * Switches     insecure_allow_private_addresses, of bb_options for every webhook, of bb_webhook for
  *              one (an operator's own receiver inside the network, next to those of tenants), opens
  *              all of rule 3 but the metadata services. Rules 1 and 2 stand above it.
+ * Proxies      `proxy` is what every request goes through; those that the environment names are only
+ *              looked at where use_environment_proxy asks for it. A receiver's name is resolved
+ *              here, its addresses are judged, and the proxy is asked for a tunnel (HTTP CONNECT,
+ *              for http:// URLs too, or SOCKS5) to the first that is allowed: never to a name,
+ *              which it might find elsewhere. TLS, its certificate and the Host header stay those
+ *              of the URL, so a proxy of http:// or socks5:// sees addresses and encrypted bytes;
+ *              user name and password go to the proxy alone. Only the connection to the proxy
+ *              itself is exempt from the rules. What the proxy does not manage is a retry
+ *              (BB_FAILURE_PROXY: and needs the operator), for nothing was sent.
  * What is told A refused delivery is dead (BB_FAILURE_REFUSED_ADDRESS) and needs the operator. Its
  *              outcome names no address, because tenants may read it; the line in bb_options.log
  *              names the address and the rule, as in
@@ -50,6 +60,21 @@ typedef struct bb_egress {
     const char *ports;           /* "443, 8443, 9000-9100", "*" for any. Usual: 443; with
                                     insecure_allow_http also 80; any where
                                     insecure_allow_private_addresses is set */
+
+    const char *proxy;          /* "http://proxy.example.com:3128", "https://..." or "socks5://...",
+                                   each with its port, perhaps with user:password@; NULL: none */
+    const char *proxy_user;     /* in place of those in `proxy`; HTTP: Basic, SOCKS5: RFC 1929 */
+    const char *proxy_password; /* a secret, as `proxy` is: in no text, wiped when freed */
+    const char *no_proxy;       /* hosts that are not reached through `proxy` but directly, as
+                                   libcurl's CURLOPT_NOPROXY takes them: names with all that is
+                                   below them, addresses, ranges; "*": all */
+    const char *source;         /* an interface ("eth1") or one of this host's addresses that
+                                   connections are made from, also those to the proxy; look-ups of
+                                   names are not. NULL: the system chooses */
+    int use_environment_proxy;  /* not 0: the proxies in https_proxy, http_proxy, all_proxy and
+                                   no_proxy, by libcurl's rules. Read once, by
+                                   bb_dispatcher_new */
+    int reserved;               /* zero */
 } bb_egress;
 #define BB_EGRESS_INIT BB_INIT_STRUCT(bb_egress)
 

@@ -64,10 +64,13 @@ void bb_dispatcher_new_id(struct bb_dispatcher *d, char out[80]) {
 
 struct bb_http_config bb_dispatcher_http(const struct bb_dispatcher *d) {
     const bb_options *options = &d->settings.options;
+    const char *source = d->settings.egress.source;
     return (struct bb_http_config){
         .mem = &d->settings.mem,
         .trust = d->trust,
         .guard = d->guard,
+        .proxies = d->proxies.https || d->proxies.http ? &d->proxies : NULL,
+        .source = source && *source ? source : NULL,
         .max_parallel = (long)options->max_parallel,
         .connect_timeout_ms = (long)options->connect_timeout_ms,
         .http2 = options->http2 != 0,

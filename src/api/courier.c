@@ -30,7 +30,9 @@ static bool open_engine(struct bb_courier *courier) {
         .watch_user = courier->poller,
     };
     config.http.needs_no_times = !settings->background.notify;
-    config.http.pins_names = settings->background.resolver != BB_RESOLVER_SYSTEM;
+    config.http.pins_names =
+        settings->background.resolver != BB_RESOLVER_SYSTEM && !config.http.proxies; /* libcurl
+                                                               looks these up itself */
     courier->engine = bb_engine_new(&config);
     return courier->engine != NULL;
 }

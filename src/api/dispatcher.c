@@ -6,6 +6,7 @@
 
 #include "api/courier.h"
 #include "api/outbox.h"
+#include "api/proxies.h"
 #include "base/digest.h"
 #include "driver/clock.h"
 #include "driver/process.h"
@@ -32,7 +33,7 @@ static bool keep_options(struct bb_dispatcher *d) {
     d->settings.options.background = NULL;
     return keep(&d->arena, &d->settings.options.ca_file) &&
            keep(&d->arena, &d->settings.options.user_agent) &&
-           keep(&d->arena, &background->dns_servers);
+           keep(&d->arena, &background->dns_servers) && keep(&d->arena, &d->settings.egress.source);
 }
 
 static bool make_id_prefix(struct bb_dispatcher *d) {
@@ -131,10 +132,19 @@ static void move_standing(void *user, struct bb_hook *old, struct bb_hook *hook)
     bb_standing_move(user, old, hook);
 }
 
+/* What was copied elsewhere is the caller's. */
+static void forget_egress(bb_egress *egress) {
+    egress->proxy = egress->proxy_user = egress->proxy_password = egress->no_proxy = NULL;
+}
+
 static int build(struct bb_dispatcher *d, bb_error *error) {
     if (!keep_options(d) || !make_id_prefix(d))
         return bb_fail_memory(error);
-    int code = d->settings.background.outbox ? attach_outbox(d, error) : open_memory(d, error);
+    int code = bb_proxies_read(&d->arena, &d->settings.egress, &d->proxies, error);
+    if (code)
+        return code;
+    forget_egress(&d->settings.egress);
+    code = d->settings.background.outbox ? attach_outbox(d, error) : open_memory(d, error);
     if (code)
         return code;
     set_rules(d);
@@ -188,7 +198,7 @@ int bb_dispatcher_new(const bb_options *options, bb_dispatcher **dispatcher, bb_
     }
     d->settings = settings;
     d->forks = bb_process_forks();
-    bb_arena_init(&d->arena, &d->settings.mem);
+    bb_arena_init_secret(&d->arena, &d->settings.mem); /* a proxy's password */
     init_locks(d);
     code = build(d, error);
     if (code) {

@@ -38,6 +38,7 @@ struct bb_dispatcher {
     struct bb_ticks ticks;
     struct bb_registry *registry;
     struct bb_alarm alarm;
+    struct bb_proxies proxies;
     struct bb_http_trust *trust;
     struct bb_http_guard *guard;
     struct bb_http *http; /* for posts */

@@ -1,5 +1,6 @@
 #include "api/settings.h"
 
+#include "delivery/proxy.h"
 #include "delivery/retry.h"
 #include "driver/clock.h"
 #include "driver/resolver.h"
@@ -79,11 +80,20 @@ static int read_background(bb_background_options *own, const bb_background_optio
 }
 
 static int read_egress(struct bb_settings *settings, const bb_egress *given, bb_error *error) {
-    bb_egress own = BB_EGRESS_INIT;
+    bb_egress *own = &settings->egress;
+    char said[120];
+    *own = (bb_egress)BB_EGRESS_INIT;
     if (!given)
         return BB_OK;
-    int code = bb_struct_read(&own, sizeof own, given, "options.egress", error);
-    return code ? code : bb_guard_new(&settings->mem, &own, &settings->guard, error);
+    int code = bb_struct_read(own, sizeof *own, given, "options.egress", error);
+    if (code)
+        return code;
+    const char *mistake = bb_proxy_egress_mistake(own, said);
+    if (mistake)
+        return bb_fail(error, BB_ERR_ARGUMENT, "options.egress.%s", mistake);
+    code = bb_guard_new(&settings->mem, own, &settings->guard, error);
+    own->allow_addresses = own->deny_addresses = own->nat64_prefixes = own->ports = NULL;
+    return code;
 }
 
 static void set_policy(struct bb_settings *settings) {

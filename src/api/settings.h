@@ -10,6 +10,7 @@ struct bb_settings {
     bb_allocator mem;
     bb_options options;               /* defaults filled in; texts still the caller's */
     bb_background_options background; /* likewise */
+    bb_egress egress;                 /* likewise; its lists are `guard`'s */
     struct bb_policy policy;
     struct bb_guard *guard; /* the policy's; owned */
     bool has_own_clock;     /* the host's */

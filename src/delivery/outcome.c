@@ -32,11 +32,13 @@ static const struct failure failures[] = {
     [BB_FAILURE_ANSWER_LOST] = {BB_UNKNOWN, 0, "sent, but the answer was lost"},
     [BB_FAILURE_REFUSED_REQUEST] = {BB_RETRY, 0, "it refused the request unread"},
     [BB_FAILURE_CREDENTIALS] = {BB_RETRY, BB_ADVICE_OPERATOR, "its URL and secrets were not given"},
+    [BB_FAILURE_PROXY] = {BB_RETRY, BB_ADVICE_OPERATOR, "no way through the proxy"},
+    [BB_FAILURE_SETTINGS] = {BB_RETRY, BB_ADVICE_OPERATOR, "not sent"},
 };
 
 static const struct failure *failure_of(const bb_response *response) {
     int failure = (int)response->failure;
-    if (failure <= 0 || failure > BB_FAILURE_CREDENTIALS)
+    if (failure <= 0 || failure > BB_FAILURE_SETTINGS)
         failure = BB_FAILURE_ANSWER_LOST; /* neither a status nor a known reason */
     return &failures[failure];
 }

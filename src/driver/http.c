@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 
 #include "driver/http_flood.h"
+#include "driver/http_proxy.h"
 #include "driver/http_transfer.h"
 
 enum {
@@ -222,11 +223,25 @@ static struct bb_transfer *finish(struct bb_session *session, CURL *easy, CURLco
     return transfer;
 }
 
+static bool go_on(struct bb_session *session, CURL *easy) {
+    struct bb_transfer *transfer = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
+    if (!transfer->is_finding)
+        return false;
+    curl_multi_remove_handle(session->multi, easy);
+    return bb_http_proxy_goes_on(transfer, easy) &&
+           curl_multi_add_handle(session->multi, easy) == CURLM_OK;
+}
+
 static struct bb_transfer *next_finished(struct bb_session *session) {
     int left;
-    CURLMsg *message = curl_multi_info_read(session->multi, &left);
-    if (message && message->msg == CURLMSG_DONE)
-        return finish(session, message->easy_handle, message->data.result);
+    CURLMsg *message;
+    while ((message = curl_multi_info_read(session->multi, &left))) {
+        CURLcode result = message->data.result;
+        CURL *easy = message->easy_handle;
+        if (message->msg == CURLMSG_DONE && !go_on(session, easy))
+            return finish(session, easy, result);
+    }
     if (session->is_broken && session->running)
         return finish(session, session->running->easy, CURLE_OUT_OF_MEMORY);
     return NULL;

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "delivery/proxy.h"
 #include "driver/http_guard.h"
 #include "driver/http_trust.h"
 #include "endpoint/request.h"
@@ -16,6 +17,8 @@ struct bb_http_config {
     const bb_allocator *mem;
     struct bb_http_trust *trust; /* borrowed for the pool's life, like the next */
     struct bb_http_guard *guard;
+    const struct bb_proxies *proxies; /* NULL: none; else borrowed, too */
+    const char *source;               /* interface or address; NULL: any; likewise */
     long connect_timeout_ms;
     long max_parallel; /* transfers of one session at once */
     bool http2;
@@ -71,6 +74,12 @@ struct bb_transfer {
     void *header_list; /* one block, of that many bytes */
     size_t header_list_size;
     void *resolve_list;
+    void *connect_list;
+    const char *proxy;  /* NULL: none */
+    bool is_finding;    /* the address that the proxy is asked for: http_proxy.h */
+    bool is_past_proxy; /* it has given the tunnel, or is not needed for this host */
+    char chosen[46];    /* that address */
+    int64_t finding_dns_us, finding_us;
     const struct bb_http_config *config;
     int requests;              /* begun on the wire: a second one is stopped */
     bool is_on_new_connection; /* the first one, over HTTP/2 */

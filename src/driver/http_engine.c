@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "driver/http_flood.h"
+#include "driver/http_proxy.h"
 #include "driver/http_transfer.h"
 
 enum {
@@ -266,6 +267,14 @@ static void finish(struct shard *shard, struct bb_transfer *transfer, CURLcode r
         shard->idle_since_ms = engine->now_ms;
 }
 
+static bool go_on(struct shard *shard, struct bb_transfer *transfer) {
+    if (!transfer->is_finding)
+        return false;
+    curl_multi_remove_handle(shard->multi, transfer->easy);
+    return bb_http_proxy_goes_on(transfer, transfer->easy) &&
+           curl_multi_add_handle(shard->multi, transfer->easy) == CURLM_OK;
+}
+
 static void collect(struct shard *shard) {
     CURLMsg *message;
     int left;
@@ -275,7 +284,8 @@ static void collect(struct shard *shard) {
             continue;
         CURLcode result = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-        finish(shard, transfer, result);
+        if (!go_on(shard, transfer))
+            finish(shard, transfer, result);
     }
 }
 

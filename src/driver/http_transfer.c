@@ -11,6 +11,7 @@
 
 #include "base/digest.h"
 #include "driver/http_flood.h"
+#include "driver/http_proxy.h"
 
 /* ---- libcurl's callbacks ---- */
 
@@ -53,10 +54,17 @@ static bool is_allowed(struct bb_transfer *transfer, const struct bb_address *ad
     const struct bb_http_config *config = transfer->config;
     const char *rule = bb_http_guard_judge(
         config->guard, config->allow_private || transfer->allow_private, address);
+    if (!rule && transfer->is_finding)
+        bb_http_proxy_choose(transfer, address);
     if (rule &&
         inet_ntop(address->length == 4 ? AF_INET : AF_INET6, address->bytes, text, sizeof text))
         note_refused(transfer, text, rule);
     return !rule;
+}
+
+static bool is_allowed_place(struct bb_transfer *transfer, const struct bb_address *address,
+                             in_port_t port) {
+    return bb_http_proxy_is_asked(transfer, address, ntohs(port)) || is_allowed(transfer, address);
 }
 
 static bool is_allowed_socket(struct bb_transfer *transfer, const struct sockaddr *socket_address) {
@@ -64,13 +72,13 @@ static bool is_allowed_socket(struct bb_transfer *transfer, const struct sockadd
     if (socket_address->sa_family == AF_INET) {
         const struct sockaddr_in *v4 = (const void *)socket_address;
         memcpy(address.bytes, &v4->sin_addr, 4);
-        return is_allowed(transfer, &address);
+        return is_allowed_place(transfer, &address, v4->sin_port);
     }
     if (socket_address->sa_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const void *)socket_address;
         address.length = 16;
         memcpy(address.bytes, &v6->sin6_addr, 16);
-        return is_allowed(transfer, &address);
+        return is_allowed_place(transfer, &address, v6->sin6_port);
     }
     note_refused(transfer, "an address", "neither IPv4 nor IPv6");
     return false;
@@ -98,7 +106,9 @@ static int on_request(void *user, char *primary_ip, char *local_ip, int primary_
                       int local_port) {
     struct bb_transfer *transfer = user;
     (void)local_ip, (void)primary_port, (void)local_port;
-    if (transfer->requests == 0 && !is_allowed_peer(transfer, primary_ip))
+    if (transfer->is_finding)
+        return CURL_PREREQFUNC_ABORT;
+    if (!transfer->proxy && transfer->requests == 0 && !is_allowed_peer(transfer, primary_ip))
         return CURL_PREREQFUNC_ABORT;
     if (transfer->requests == 0 && transfer->config->http2)
         transfer->is_on_new_connection = count_connects(transfer->easy) > 0;
@@ -112,6 +122,8 @@ static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_soc
     struct bb_transfer *transfer = user;
     (void)purpose;
     if (!is_allowed_socket(transfer, &address->addr))
+        return CURL_SOCKET_BAD;
+    if (transfer->is_finding)
         return CURL_SOCKET_BAD;
     curl_socket_t made =
         socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -133,6 +145,16 @@ static int on_close(void *user, curl_socket_t fd) {
 
 #define SET(option, value) ok = curl_easy_setopt(easy, option, value) == CURLE_OK && ok
 
+/* As what it is, for libcurl would look up what it takes for a name. */
+static bool set_source(const char *source, CURL *easy) {
+    struct bb_address address;
+    char text[64];
+    bool is_address = bb_address_read(&address, source, strlen(source)), ok = true;
+    snprintf(text, sizeof text, "%s!%s", is_address ? "host" : "if", source);
+    SET(CURLOPT_INTERFACE, text);
+    return ok;
+}
+
 static bool set_connection(const struct bb_http_config *config, CURL *easy) {
     bool ok = bb_http_trust_set(config->trust, easy);
     SET(CURLOPT_NOSIGNAL, 1L);
@@ -151,6 +173,10 @@ static bool set_connection(const struct bb_http_config *config, CURL *easy) {
     /* Most answers are shorter than the 16 KiB it would take. Of one that comes over HTTP/2 and is
      * longer than the buffer libcurl 7.88 forgets the rest: all of what is read has to fit. */
     SET(CURLOPT_BUFFERSIZE, config->http2 ? (long)BB_HTTP_BODY_MAX : 1024L);
+    if (config->proxies)
+        ok = bb_http_proxy_set(config, easy) && ok;
+    if (config->source)
+        ok = set_source(config->source, easy) && ok;
     if (config->pins_names) /* its pruning looks at every name for each request */
         SET(CURLOPT_DNS_CACHE_TIMEOUT, -1L);
     return ok;
@@ -253,6 +279,8 @@ bool bb_transfer_arm(struct bb_transfer *transfer, const struct bb_http_config *
     SET(CURLOPT_TIMEOUT_MS, transfer->timeout_ms);
     if (transfer->connect_timeout_ms)
         SET(CURLOPT_CONNECTTIMEOUT_MS, transfer->connect_timeout_ms);
+    if (config->proxies)
+        ok = bb_http_proxy_arm(transfer, easy) && ok;
     return ok;
 }
 
@@ -300,9 +328,22 @@ static bb_failure failure_before_request(const struct bb_transfer *transfer, CUR
         return BB_FAILURE_TLS;
     case CURLE_OPERATION_TIMEDOUT:
         return failure_of_timeout(transfer->easy);
+    case CURLE_INTERFACE_FAILED:
+        return BB_FAILURE_SETTINGS;
     default:
         return *transfer->refused ? BB_FAILURE_REFUSED_ADDRESS : BB_FAILURE_CONNECT;
     }
+}
+
+/* The time that finding the receiver's address took; what was not reached stays 0. */
+static void add_finding(struct bb_transfer *transfer) {
+    int64_t *times[] = {&transfer->connect_us, &transfer->tls_us, &transfer->first_byte_us,
+                        &transfer->total_us};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        if (*times[i])
+            *times[i] += transfer->finding_us;
+    if (!transfer->is_reused)
+        transfer->dns_us = transfer->finding_dns_us;
 }
 
 static void read_times(struct bb_transfer *transfer, CURL *easy) {
@@ -314,6 +355,8 @@ static void read_times(struct bb_transfer *transfer, CURL *easy) {
     }
     transfer->first_byte_us = get_time(easy, CURLINFO_STARTTRANSFER_TIME_T);
     transfer->total_us = get_time(easy, CURLINFO_TOTAL_TIME_T);
+    if (transfer->proxy && !transfer->is_finding)
+        add_finding(transfer);
 }
 
 static bool is_refused_request(const struct bb_transfer *transfer) {
@@ -342,14 +385,22 @@ static const char *better_words(const struct bb_transfer *transfer, CURLcode res
         return "a line of its headers or all of them are too long, or memory was short";
     if (result == CURLE_SSL_CONNECT_ERROR && strstr(transfer->error, "SSL_ERROR_SYSCALL"))
         return "the connection was closed within the handshake";
+    if (result == CURLE_INTERFACE_FAILED)
+        return "the source of connections (egress.source) could not be used";
     if (result == CURLE_SSL_CACERT_BADFILE)
         return "the bundle of trusted authorities (ca_file) could not be read";
     return NULL;
 }
 
 static void note_failure(struct bb_transfer *transfer, CURLcode result) {
-    const char *words = better_words(transfer, result);
+    bb_failure of_proxy = 0;
+    const char *words = transfer->proxy && !transfer->is_sent
+                            ? bb_http_proxy_failure(transfer, transfer->easy, result, &of_proxy)
+                            : NULL;
+    bool is_of_proxy = words != NULL;
     char system[128];
+    if (!words)
+        words = better_words(transfer, result);
     if (!words)
         words = transfer->error;
     if (transfer->socket_errno && !transfer->is_sent &&
@@ -359,6 +410,7 @@ static void note_failure(struct bb_transfer *transfer, CURLcode result) {
         words = curl_easy_strerror(result);
     transfer->failure = is_refused_request(transfer) ? BB_FAILURE_REFUSED_REQUEST
                         : transfer->is_sent          ? BB_FAILURE_ANSWER_LOST
+                        : is_of_proxy                ? of_proxy
                                                      : failure_before_request(transfer, result);
     snprintf(transfer->failure_text, sizeof transfer->failure_text, "%s", words);
 }
@@ -368,7 +420,8 @@ static void free_lists(struct bb_transfer *transfer) {
         bb_mem_free_secret(transfer->config->mem, transfer->header_list,
                            transfer->header_list_size);
     curl_slist_free_all(transfer->resolve_list);
-    transfer->header_list = transfer->resolve_list = NULL;
+    curl_slist_free_all(transfer->connect_list);
+    transfer->header_list = transfer->resolve_list = transfer->connect_list = NULL;
 }
 
 void bb_transfer_settle(struct bb_transfer *transfer, CURL *easy, CURLcode result) {
@@ -385,6 +438,8 @@ void bb_transfer_settle(struct bb_transfer *transfer, CURL *easy, CURLcode resul
     else
         note_failure(transfer, result);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    if (transfer->connect_list)
+        bb_http_proxy_clear(transfer, easy);
     if (transfer->resolve_list) {
         curl_easy_setopt(easy, CURLOPT_RESOLVE, NULL);
         if (transfer->is_sent)

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 static atomic_uint forks;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -25,4 +26,8 @@ void bb_process_block_signals(sigset_t *before) {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, before);
+}
+
+const char *bb_process_variable(const char *name) {
+    return getenv(name);
 }

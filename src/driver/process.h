@@ -10,4 +10,8 @@ unsigned bb_process_forks(void);
 /* Blocks every signal of the calling thread; `before` receives what was blocked. */
 void bb_process_block_signals(sigset_t *before);
 
+/* A variable of the environment, where the host has asked for it; NULL: not set. Borrowed until
+ * somebody changes it, so it is read when a dispatcher is made and not later. */
+const char *bb_process_variable(const char *name);
+
 #endif

@@ -81,6 +81,7 @@ void resolve_forget(void) {
     pthread_mutex_lock(&lock);
     entry_count = 0;
     shows_peers = false;
+    memset(asked_for, 0, sizeof asked_for);
     generation++;
     pthread_cond_broadcast(&changed);
     while (hanging > 0)

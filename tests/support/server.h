@@ -90,9 +90,11 @@ typedef struct server_request {
     size_t header_count;
     const char *body; /* NUL-terminated beyond its length */
     size_t body_length;
-    int complete;      /* 0: its step began before its body was there */
-    size_t connection; /* 1 for the first that was accepted */
-    int64_t time_ms;   /* CLOCK_MONOTONIC */
+    int complete;       /* 0: its step began before its body was there */
+    const char *from;   /* the address that it came from; of HTTP/2 NULL, as the next */
+    const char *client; /* the name in the client's certificate; "" without one */
+    size_t connection;  /* 1 for the first that was accepted */
+    int64_t time_ms;    /* CLOCK_MONOTONIC */
 } server_request;
 
 /* `options` may be NULL. */

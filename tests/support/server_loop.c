@@ -1,7 +1,9 @@
 #define _GNU_SOURCE /* accept4, POLLRDHUP */
 #include "support/server_private.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +157,20 @@ static const server_step *choose_step(loop *l, const char *head, size_t length) 
     return step;
 }
 
+static server_peer peer_of(const connection *c) {
+    server_peer peer = {"", ""};
+    struct sockaddr_in address;
+    socklen_t length = sizeof(address);
+    if (getpeername(c->fd, (struct sockaddr *)&address, &length) == 0)
+        inet_ntop(AF_INET, &address.sin_addr, peer.from, sizeof(peer.from));
+    X509 *certificate = c->ssl != NULL ? SSL_get1_peer_certificate(c->ssl) : NULL;
+    if (certificate != NULL)
+        X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, peer.client,
+                                  sizeof(peer.client));
+    X509_free(certificate);
+    return peer;
+}
+
 /* The step is chosen when the headers are there, and begins at its moment. */
 static void consider_request(loop *l, connection *c) {
     size_t body = 0;
@@ -166,7 +182,8 @@ static void consider_request(loop *l, connection *c) {
     size_t there = c->in_length - head < body ? c->in_length - head : body;
     if (there < body && c->step->moment == SERVER_AFTER_BODY)
         return;
-    c->request = server_record(l->receiver, c->in, head, there, c->number);
+    server_peer peer = peer_of(c);
+    c->request = server_record(l->receiver, c->in, head, there, c->number, &peer);
     c->unanswered = true;
     c->in_length = 0;
     begin_step(c, c->step);

@@ -67,9 +67,15 @@ const server_step *server_next_accept(server *receiver);
  * come. `*body_length` is what its Content-Length says. */
 size_t server_head_length(const char *bytes, size_t length, size_t *body_length);
 
+/* Who has sent a request. */
+typedef struct server_peer {
+    char from[16];
+    char client[64];
+} server_peer;
+
 /* Keeps a request whose head is `head` bytes long, and wakes who waits for it. */
 server_request *server_record(server *receiver, const char *bytes, size_t head, size_t body,
-                              size_t connection);
+                              size_t connection, const server_peer *peer);
 
 /* What has come of the next request, over HTTP/2. */
 typedef struct server_http2_seen {

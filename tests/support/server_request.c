@@ -85,7 +85,7 @@ void server_keep(server *receiver, server_request *request) {
 }
 
 server_request *server_record(server *receiver, const char *bytes, size_t head, size_t body,
-                              size_t connection) {
+                              size_t connection, const server_peer *peer) {
     const char *line_end = find(bytes, bytes + head, "\r\n");
     server_lock(receiver);
     server_request *request = server_alloc(receiver, sizeof(*request));
@@ -94,6 +94,8 @@ server_request *server_record(server *receiver, const char *bytes, size_t head, 
     request->body = server_copy(receiver, bytes + head, body);
     request->body_length = body;
     request->connection = connection;
+    request->from = server_copy(receiver, peer->from, strlen(peer->from));
+    request->client = server_copy(receiver, peer->client, strlen(peer->client));
     request->time_ms = server_now_ms();
     request->complete = body == content_length(bytes, bytes + head);
     server_keep(receiver, request);

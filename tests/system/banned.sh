@@ -45,6 +45,7 @@ base/mem.c malloc is what stands behind the host's allocator where there is none
 base/mem.c realloc as above
 base/mem.c free as above
 driver/clock.c clock_gettime is the clock
+driver/process.c getenv proxies, where the host asks for its environment's, while it makes a dispatcher
 driver/store_postgres_db.c clock_gettime how long the server takes, without the host's clock; drivers do not include each other
 driver/http_guard.c clock_gettime the age of what was read is no matter of the host's clock; drivers do not include each other
 driver/http_trust.c time the age of a file that was read is no matter of the host's clock

@@ -19,6 +19,7 @@
 
 #include "support/alloc.h"
 #include "support/posting.h"
+#include "support/proxy.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -130,10 +131,15 @@ static int give_url(void *user, const char *webhook_id, bb_credentials *given) {
     return 0;
 }
 
+static proxy *way; /* of every dispatcher; NULL: directly */
+
 static bb_dispatcher *new_dispatcher(bb_error *error, int *code) {
     bb_dispatcher *dispatcher = NULL;
     bb_options options = posting_options();
     options.credentials = give_url;
+    bb_egress egress = BB_EGRESS_INIT;
+    egress.proxy = way ? proxy_url(way) : NULL;
+    options.egress = &egress;
     options.allocator = alloc_library();
     *code = bb_dispatcher_new(&options, &dispatcher, error);
     return dispatcher;
@@ -315,6 +321,22 @@ static void kept_connections_survive_want_of_memory(void **state) {
     assert_all_agree();
 }
 
+static void run_short_through_a_proxy(void *user) {
+    const int *socks = user;
+    way = proxy_start(&(proxy_options){.socks = *socks, .to_port = server_port(receiver)});
+    run_short_at_first(NULL);
+    proxy_stop(way);
+    way = NULL;
+}
+
+static void a_way_through_a_proxy_survives_want_of_memory(void **state) {
+    (void)state;
+    for (int socks = 0; socks <= 1; socks++)
+        alloc_fail_each("add, first post through a proxy", most_points() / 2,
+                        run_short_through_a_proxy, &socks);
+    assert_all_agree();
+}
+
 static void send_test(void *user) {
     const struct kind *kind = user;
     char name[32];
@@ -353,6 +375,8 @@ int main(void) {
                                         open_receiver, close_receiver),
         cmocka_unit_test_setup_teardown(kept_connections_survive_want_of_memory, open_receiver,
                                         close_receiver),
+        cmocka_unit_test_setup_teardown(a_way_through_a_proxy_survives_want_of_memory,
+                                        open_receiver, close_receiver),
         cmocka_unit_test_setup_teardown(a_test_message_is_sent_or_is_not, open_receiver,
                                         close_receiver),
     };

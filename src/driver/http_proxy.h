@@ -1,0 +1,37 @@
+/*
+ * Transfers through a proxy. libcurl would leave the receiver's name to the proxy, so such a
+ * transfer has two parts: in the first, without the proxy, libcurl looks the name up and offers
+ * each address to the guard, which has no socket made; in the second it goes through the proxy to
+ * the first address that was allowed.
+ */
+#ifndef BB_DRIVER_HTTP_PROXY_H
+#define BB_DRIVER_HTTP_PROXY_H
+
+#include "driver/http_transfer.h"
+
+/* What never changes, on a new handle of a configuration with proxies. */
+bool bb_http_proxy_set(const struct bb_http_config *config, CURL *easy);
+
+/* Begins the first part where its URL has a proxy. */
+bool bb_http_proxy_arm(struct bb_transfer *transfer, CURL *easy);
+
+/* Notes an address that the guard allows, in the first part. */
+void bb_http_proxy_choose(struct bb_transfer *transfer, const struct bb_address *address);
+
+/* When it is over and has left the multi handle: whether it is to be added again, for the second
+ * part, which is armed now. */
+bool bb_http_proxy_goes_on(struct bb_transfer *transfer, CURL *easy);
+
+/* In the second part: whether what is about to be connected to is the proxy, which is exempt from
+ * the guard, and not the receiver itself, where it is reached without. */
+bool bb_http_proxy_is_asked(struct bb_transfer *transfer, const struct bb_address *address,
+                            unsigned port);
+
+/* What the proxy has failed at, in words, and how that is classed; NULL: it is not the proxy. */
+const char *bb_http_proxy_failure(struct bb_transfer *transfer, CURL *easy, CURLcode result,
+                                  bb_failure *failure);
+
+/* On a handle that will serve other transfers. */
+void bb_http_proxy_clear(struct bb_transfer *transfer, CURL *easy);
+
+#endif
