@@ -2,7 +2,6 @@
 
 #include <locale.h>
 #include <string.h>
-#include <strings.h>
 
 #include <curl/curl.h>
 
@@ -180,7 +179,7 @@ static const char *check_authority(const char *text) {
     if (strncmp(host, "://", 3) != 0)
         return "does not begin with https://";
     host += strlen("://");
-    if (*host == '/' && strncasecmp(text, "http", 4) == 0) /* it would take the path for a host */
+    if (*host == '/' && bb_text_begins_like(text, "http")) /* it would take the path for a host */
         return "has no host";
     if (*host != '[' && memchr(host, '%', strcspn(host, "/?#")))
         return "has a percent sign in its host";
