@@ -163,8 +163,8 @@ static size_t unpadded_length(const char *text) {
 int bb_base64_decode(const char *text, unsigned char *out, size_t size) {
     unsigned char padded[MAX_TEXT + 4], decoded[MAX_TEXT];
     size_t n = unpadded_length(text);
-    if (n > MAX_TEXT || (n == 0 && *text))
-        return -1;
+    if (n == 0 || n > MAX_TEXT)
+        return *text ? -1 : 0;
     memcpy(padded, text, n);
     size_t padding = (4 - n % 4) % 4;
     memset(padded + n, '=', padding);
