@@ -7,8 +7,9 @@
 #include <bb_webhook.h>
 
 struct config {
-    bb_options options; /* its `background` is the next one: a config is not copied */
+    bb_options options; /* its `background` and `egress` are the next ones: it is not copied */
     bb_background_options background;
+    bb_egress egress;
     uint32_t lease_ms;    /* of --outbox; 0: not given */
     bb_webhook *webhooks; /* in the file's order, each with an id of its own */
     size_t count;

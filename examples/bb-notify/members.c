@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXACT_INTEGERS 9007199254740992.0 /* 2^53: a double holds every integer up to here */
 
@@ -37,7 +38,7 @@ static bool read_member(const struct member *member, const cJSON *value, void *t
     return mistaken_at(mistake, member->name);
 }
 
-static bool all_required(const struct member *table, size_t count, uint32_t given,
+static bool all_required(const struct member *table, size_t count, uint64_t given,
                          struct mistake *mistake) {
     for (size_t i = 0; i < count; i++)
         if (table[i].required && !(given >> i & 1))
@@ -47,7 +48,7 @@ static bool all_required(const struct member *table, size_t count, uint32_t give
 
 bool members_read(const cJSON *object, const struct member *table, size_t count, void *target,
                   struct mistake *mistake) {
-    uint32_t given = 0;
+    uint64_t given = 0;
     const cJSON *value;
     if (!cJSON_IsObject(object))
         return mistaken(mistake, "must be an object");
@@ -59,7 +60,7 @@ bool members_read(const cJSON *object, const struct member *table, size_t count,
             return mistaken(mistake, "%s: is given twice", value->string);
         if (cJSON_IsNull(value))
             continue;
-        given |= UINT32_C(1) << i;
+        given |= UINT64_C(1) << i;
         if (!read_member(&table[i], value, target, mistake))
             return false;
     }
@@ -77,6 +78,14 @@ bool read_filled_text(const cJSON *value, void *field, struct mistake *mistake) 
     if (!read_text(value, field, mistake))
         return false;
     return value->valuestring[0] != '\0' || mistaken(mistake, "must not be empty");
+}
+
+/* One that cannot be read would fail each delivery with a sentence about certificates. */
+bool read_readable_path(const cJSON *value, void *field, struct mistake *mistake) {
+    const char **path = field;
+    if (!read_filled_text(value, path, mistake))
+        return false;
+    return access(*path, R_OK) == 0 || mistaken(mistake, "%s: %s", *path, strerror(errno));
 }
 
 bool read_flag(const cJSON *value, void *field, struct mistake *mistake) {
