@@ -31,7 +31,7 @@
  *   Time           milliseconds since 1970-01-01 UTC, except created_ts, which
  *                  is in seconds (as the Custom endpoint sends it).
  *   Secrets        a webhook's URL path and query, its secrets, the values of its
- *                  own headers, and signatures never appear in an error, an
+ *                  own headers, passwords, and signatures never appear in an error, an
  *                  outcome, a report, statistics, an outbox or a log line.
  */
 #ifndef BB_WEBHOOK_H
@@ -130,6 +130,17 @@ typedef struct bb_webhook {
     int no_rate;             /* not 0: no limit but what answers say */
     uint32_t age_limit_s;    /* older ones are dead; 0: 24 hours, of Custom none */
     uint32_t max_attempts;   /* 0: as many as the schedule has */
+
+    /* TLS, of this webhook alone: only where its URL is https. Files are read at each new
+     * connection; webhooks in which these differ do not share connections. More: docs/egress.md */
+    const char *client_certificate;  /* PEM file: the certificate that a receiver asks for, then
+                                        those that lead to its authority */
+    const char *client_key;          /* PEM file; NULL: it is in client_certificate, too */
+    const char *client_key_password; /* a secret; NULL: the key has none */
+    const char *pinned_key;          /* "sha256//" and the base64 of the digest of the receiver's
+                                        public key (SubjectPublicKeyInfo); several with ; between:
+                                        one must be it, and its certificate good */
+    const char *ca_file;             /* PEM bundle, in place of the options'; NULL: theirs */
 
     int insecure_allow_private_addresses; /* not 0: this one's receiver may be inside the network,
                                              on any port: see bb_webhook_egress.h */

@@ -5,22 +5,11 @@
 #include "webhook_ids.h"
 #include "webhook_members.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DEFAULT_POST_TIMEOUT_MS 30000u /* the library's own */
-
-/* An unreadable bundle would fail each delivery with a sentence about
- * certificates. */
-static bool read_readable_path(const cJSON *value, void *field, struct mistake *mistake) {
-    const char **path = field;
-    if (!read_text(value, path, mistake))
-        return false;
-    return access(*path, R_OK) == 0 || mistaken(mistake, "%s: %s", *path, strerror(errno));
-}
 
 static bool read_list(const cJSON *value, void *field, struct mistake *mistake) {
     *(const cJSON **)field = value;
@@ -44,6 +33,12 @@ static const struct member members[] = {
     {"connect_timeout_ms", read_milliseconds, AT(options.connect_timeout_ms), false},
     {"timeout_ms", read_milliseconds, AT(options.timeout_ms), false},
     {"ca_file", read_readable_path, AT(options.ca_file), false},
+    {"proxy", read_filled_text, AT(egress.proxy), false},
+    {"proxy_user", read_filled_text, AT(egress.proxy_user), false},
+    {"proxy_password", read_filled_text, AT(egress.proxy_password), false},
+    {"no_proxy", read_filled_text, AT(egress.no_proxy), false},
+    {"use_environment_proxy", read_flag, AT(egress.use_environment_proxy), false},
+    {"source", read_filled_text, AT(egress.source), false},
     {"user_agent", read_text, AT(options.user_agent), false},
     {"retry_delays_ms", read_retry_delays, AT(background), false},
     {"no_jitter", read_flag, AT(background.no_jitter), false},

@@ -7,7 +7,7 @@
 #include <bb_webhook.h>
 
 struct config {
-    bb_options options; /* it points to the next two: a config is not copied */
+    bb_options options; /* its `background` and `egress` are the next ones: it is not copied */
     bb_background_options background;
     bb_egress egress;
     uint32_t lease_ms;    /* of --outbox; 0: not given */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXACT_INTEGERS 9007199254740992.0 /* 2^53: a double holds every integer up to here */
 
@@ -77,6 +78,14 @@ bool read_filled_text(const cJSON *value, void *field, struct mistake *mistake) 
     if (!read_text(value, field, mistake))
         return false;
     return value->valuestring[0] != '\0' || mistaken(mistake, "must not be empty");
+}
+
+/* One that cannot be read would fail each delivery with a sentence about certificates. */
+bool read_readable_path(const cJSON *value, void *field, struct mistake *mistake) {
+    const char **path = field;
+    if (!read_filled_text(value, path, mistake))
+        return false;
+    return access(*path, R_OK) == 0 || mistaken(mistake, "%s: %s", *path, strerror(errno));
 }
 
 bool read_flag(const cJSON *value, void *field, struct mistake *mistake) {

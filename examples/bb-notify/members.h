@@ -38,6 +38,7 @@ bool members_read(const cJSON *object, const struct member *table, size_t count,
 /* Readers for the usual fields. Text is borrowed from the JSON. */
 bool read_text(const cJSON *value, void *field, struct mistake *mistake);          /* char * */
 bool read_filled_text(const cJSON *value, void *field, struct mistake *mistake);   /* char * */
+bool read_readable_path(const cJSON *value, void *field, struct mistake *mistake); /* char * */
 bool read_flag(const cJSON *value, void *field, struct mistake *mistake);          /* int */
 bool read_opposite_flag(const cJSON *value, void *field, struct mistake *mistake); /* int */
 bool read_integer(const cJSON *value, void *field, struct mistake *mistake);       /* int64_t */

@@ -166,6 +166,7 @@ static void send_request(struct bb_courier_flight *flight, const struct bb_addre
     transfer->timeout_ms = (long)left_of(options->timeout_ms, used_ms);
     transfer->connect_timeout_ms = (long)left_of(options->connect_timeout_ms, used_ms);
     transfer->owner = flight;
+    transfer->tls = bb_hook_tls(flight->hook);
     transfer->allow_private = flight->hook->webhook.insecure_allow_private_addresses != 0;
     transfer->is_signed_url = flight->request.url.text != flight->sender->target;
     transfer->addresses = addresses ? addresses->list : NULL;

@@ -116,6 +116,10 @@ const struct bb_endpoint *bb_hook_endpoint(const struct bb_hook *hook) {
     return bb_endpoint_of(hook->webhook.type);
 }
 
+const bb_webhook *bb_hook_tls(const struct bb_hook *hook) {
+    return bb_webhook_has_tls(&hook->webhook) ? &hook->webhook : NULL;
+}
+
 struct bb_hook *bb_hook_retain(struct bb_hook *hook) {
     atomic_fetch_add_explicit(&hook->references, 1, memory_order_relaxed);
     return hook;

@@ -44,6 +44,9 @@ const char *bb_hook_why(const struct bb_hook *hook, const bb_error *error);
 
 const struct bb_endpoint *bb_hook_endpoint(const struct bb_hook *hook);
 
+/* Its webhook where that has settings of its own for TLS, else NULL. */
+const bb_webhook *bb_hook_tls(const struct bb_hook *hook);
+
 struct bb_hook *bb_hook_retain(struct bb_hook *hook);
 void bb_hook_release(struct bb_hook *hook); /* NULL is fine */
 

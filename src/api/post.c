@@ -122,6 +122,7 @@ static bool send_request(struct post *post, struct delivery *delivery, int64_t l
         .request = &delivery->request,
         .timeout_ms = (long)(timeout < left_ms ? timeout : left_ms),
         .owner = delivery,
+        .tls = bb_hook_tls(delivery->hook),
         .allow_private = delivery->hook->webhook.insecure_allow_private_addresses != 0,
     };
     if (bb_batch_request(&post->batch, delivery->sender, delivery->rendering, &signing,

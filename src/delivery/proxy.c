@@ -55,7 +55,10 @@ const char *bb_proxy_mistake(const char *text) {
     const char *authority = after_scheme(text);
     if (!authority)
         return "is none of http://, https:// and socks5://";
-    const char *end = after_host(host_of(authority));
+    const char *host = host_of(authority);
+    if (strcspn(authority, "/?#") < (size_t)(host - authority))
+        return "has a character before its host that must be percent-encoded";
+    const char *end = after_host(host);
     if (!end)
         return "has no host";
     return *end == ':' ? port_mistake(end + 1) : "has no port";

@@ -44,6 +44,9 @@ static int check_place(const struct bb_endpoint *endpoint, const bb_webhook *web
     bounds.allow_private |= webhook->insecure_allow_private_addresses != 0;
     if (strcmp(url->scheme, "https") != 0 && !policy->allow_http)
         return fail_url(webhook, "is not https (insecure_allow_http would allow it)", error);
+    if (strcmp(url->scheme, "https") != 0 && bb_webhook_has_tls(webhook))
+        return bb_webhook_fail(error, BB_ERR_WEBHOOK, webhook,
+                               "client_certificate, pinned_key and ca_file: are for https only");
     int code = check_address(webhook, &bounds, url, error);
     if (code)
         return code;

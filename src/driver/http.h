@@ -57,6 +57,7 @@ struct bb_transfer {
     void *owner;
     struct bb_http_target *target; /* of the request's URL; NULL: none is kept. Stays, too */
     bool is_signed_url;            /* the request's URL is not the target's: query differs */
+    const bb_webhook *tls;         /* whose own settings for TLS hold; NULL: none. Stays, too */
     bool allow_private;            /* also where the configuration does not */
     const char *addresses;         /* "192.0.2.1,[2001:db8::1]"; NULL: libcurl looks them up */
     uint64_t addresses_version;

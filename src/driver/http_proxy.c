@@ -198,6 +198,13 @@ static const char *early_failure(const struct bb_transfer *transfer, CURLcode re
     return strncmp(transfer->proxy, "https", 5) == 0 ? tls_failure(result) : NULL;
 }
 
+/* libcurl's words for these are of the receiver; for others they may name the proxy. */
+static bool is_of_tls(CURLcode result) {
+    return result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CONNECT_ERROR ||
+           result == CURLE_SSL_ISSUER_ERROR || result == CURLE_SSL_INVALIDCERTSTATUS ||
+           result == CURLE_SSL_CIPHER || result == CURLE_SSL_CERTPROBLEM;
+}
+
 const char *bb_http_proxy_failure(struct bb_transfer *transfer, CURL *easy, CURLcode result,
                                   bb_failure *failure) {
     long connected = 0, socks = 0;
@@ -216,5 +223,8 @@ const char *bb_http_proxy_failure(struct bb_transfer *transfer, CURL *easy, CURL
         return tunnel_failure(connected, failure);
     if (result == CURLE_PROXY)
         return socks_failure(socks, failure);
-    return early_failure(transfer, result);
+    const char *words = early_failure(transfer, result);
+    if (!words && !is_of_tls(result))
+        transfer->error[0] = '\0';
+    return words;
 }

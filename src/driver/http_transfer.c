@@ -11,6 +11,7 @@
 
 #include "base/digest.h"
 #include "driver/http_flood.h"
+#include "driver/http_identity.h"
 #include "driver/http_proxy.h"
 
 /* ---- libcurl's callbacks ---- */
@@ -281,6 +282,8 @@ bool bb_transfer_arm(struct bb_transfer *transfer, const struct bb_http_config *
         SET(CURLOPT_CONNECTTIMEOUT_MS, transfer->connect_timeout_ms);
     if (config->proxies)
         ok = bb_http_proxy_arm(transfer, easy) && ok;
+    if (transfer->tls)
+        ok = bb_http_identity_set(transfer, easy) && ok;
     return ok;
 }
 
@@ -392,12 +395,25 @@ static const char *better_words(const struct bb_transfer *transfer, CURLcode res
     return NULL;
 }
 
+/* What is classed by more than libcurl's code, or NULL. */
+static const char *classed_words(struct bb_transfer *transfer, CURLcode result,
+                                 bb_failure *failure) {
+    const char *words = NULL;
+    *failure = BB_FAILURE_REFUSED_REQUEST;
+    if (transfer->requests == 1 && count_connects(transfer->easy) > 0 &&
+        bb_http_identity_is_refused(transfer, result))
+        return "it wants a client certificate, or another one";
+    if (!transfer->is_sent && transfer->proxy)
+        words = bb_http_proxy_failure(transfer, transfer->easy, result, failure);
+    if (!transfer->is_sent && !words)
+        words = bb_http_identity_failure(transfer, result, failure);
+    return words;
+}
+
 static void note_failure(struct bb_transfer *transfer, CURLcode result) {
-    bb_failure of_proxy = 0;
-    const char *words = transfer->proxy && !transfer->is_sent
-                            ? bb_http_proxy_failure(transfer, transfer->easy, result, &of_proxy)
-                            : NULL;
-    bool is_of_proxy = words != NULL;
+    bb_failure classed;
+    const char *words = classed_words(transfer, result, &classed);
+    bool is_classed = words != NULL;
     char system[128];
     if (!words)
         words = better_words(transfer, result);
@@ -408,10 +424,10 @@ static void note_failure(struct bb_transfer *transfer, CURLcode result) {
         words = system;
     else if (!*words)
         words = curl_easy_strerror(result);
-    transfer->failure = is_refused_request(transfer) ? BB_FAILURE_REFUSED_REQUEST
-                        : transfer->is_sent          ? BB_FAILURE_ANSWER_LOST
-                        : is_of_proxy                ? of_proxy
-                                                     : failure_before_request(transfer, result);
+    transfer->failure = is_classed                     ? classed
+                        : is_refused_request(transfer) ? BB_FAILURE_REFUSED_REQUEST
+                        : transfer->is_sent            ? BB_FAILURE_ANSWER_LOST
+                                                       : failure_before_request(transfer, result);
     snprintf(transfer->failure_text, sizeof transfer->failure_text, "%s", words);
 }
 
@@ -440,6 +456,8 @@ void bb_transfer_settle(struct bb_transfer *transfer, CURL *easy, CURLcode resul
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
     if (transfer->connect_list)
         bb_http_proxy_clear(transfer, easy);
+    if (transfer->tls)
+        bb_http_identity_clear(transfer, easy);
     if (transfer->resolve_list) {
         curl_easy_setopt(easy, CURLOPT_RESOLVE, NULL);
         if (transfer->is_sent)

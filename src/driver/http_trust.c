@@ -76,6 +76,8 @@ static CURLcode on_context(CURL *easy, void *context, void *user) {
     struct bb_http_trust *trust = user;
     (void)easy;
     bb_http_flood_watch(context);
+    if (!trust)
+        return CURLE_OK;
     pthread_mutex_lock(&trust->lock);
     refresh(trust);
     bool is_read = trust->store != NULL;
@@ -95,4 +97,14 @@ bool bb_http_trust_set(struct bb_http_trust *trust, void *easy) {
         curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, trust) == CURLE_OK)
         return curl_easy_setopt(easy, CURLOPT_CAINFO, NULL) == CURLE_OK;
     return curl_easy_setopt(easy, CURLOPT_CAINFO, trust->bundle) == CURLE_OK;
+}
+
+/* Neither is there for every TLS library. */
+void bb_http_trust_set_own(void *easy) {
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, NULL);
+}
+
+const char *bb_http_trust_bundle(const struct bb_http_trust *trust) {
+    return trust->bundle;
 }

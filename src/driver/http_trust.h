@@ -21,4 +21,10 @@ void bb_http_trust_free(struct bb_http_trust *trust); /* NULL is fine */
 /* What an easy handle (a CURL *) will trust; `trust` outlives its connections. */
 bool bb_http_trust_set(struct bb_http_trust *trust, void *easy);
 
+/* That it will trust a bundle of its own instead, until it is set again. */
+void bb_http_trust_set_own(void *easy);
+
+/* The file; NULL: libcurl does without. */
+const char *bb_http_trust_bundle(const struct bb_http_trust *trust);
+
 #endif

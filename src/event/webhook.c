@@ -43,6 +43,41 @@ static bool is_sloppy(const char *secret) {
            (strchr(blanks, *secret) || strchr(blanks, secret[strlen(secret) - 1]));
 }
 
+static bool is_given(const char *text) {
+    return text && *text;
+}
+
+/* "sha256//" and 32 bytes in base64; libcurl would compare with nothing else, in silence. */
+static bool is_pin(const char *pin, size_t length) {
+    static const char scheme[] = "sha256//";
+    enum { SCHEME = sizeof scheme - 1, DIGITS = 43 };
+    return length == SCHEME + DIGITS + 1 && strncmp(pin, scheme, SCHEME) == 0 &&
+           strspn(pin + SCHEME, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "+/") == DIGITS &&
+           pin[length - 1] == '=';
+}
+
+static bool are_pins(const char *pins) {
+    for (;;) {
+        size_t n = strcspn(pins, ";");
+        if (!is_pin(pins, n))
+            return false;
+        if (!pins[n])
+            return true;
+        pins += n + 1;
+    }
+}
+
+static const char *find_tls_mistake(const bb_webhook *w) {
+    if (is_given(w->client_key) && !is_given(w->client_certificate))
+        return "client_key: is given without client_certificate";
+    if (is_given(w->client_key_password) && !is_given(w->client_certificate))
+        return "client_key_password: is given without client_certificate";
+    if (is_given(w->pinned_key) && !are_pins(w->pinned_key))
+        return "pinned_key: is not sha256// and 44 characters of base64, or several with ; between";
+    return NULL;
+}
+
 static const char *find_delivery_mistake(const bb_webhook *w) {
     if (w->order > BB_ORDER_WEBHOOK)
         return "order: is neither BB_ORDER_ISSUE nor BB_ORDER_WEBHOOK";
@@ -53,6 +88,11 @@ static const char *find_delivery_mistake(const bb_webhook *w) {
     if (w->rate_count > RATE_COUNT_MAX)
         return "rate_count: is more than 1,000";
     return NULL;
+}
+
+bool bb_webhook_has_tls(const bb_webhook *webhook) {
+    return is_given(webhook->client_certificate) || is_given(webhook->pinned_key) ||
+           is_given(webhook->ca_file);
 }
 
 /* What is wrong, or NULL. */
@@ -86,7 +126,8 @@ static const char *find_mistake(const bb_webhook *w) {
         return "previous_secret: only Custom webhooks take a second one, remove it";
     if (w->keyword && strlen(w->keyword) > KEYWORD_MAX)
         return "keyword: is longer than 200 bytes";
-    return find_delivery_mistake(w);
+    const char *mistake = find_tls_mistake(w);
+    return mistake ? mistake : find_delivery_mistake(w);
 }
 
 int bb_webhook_read(bb_webhook *out, const bb_webhook *webhook, bb_error *error) {
@@ -157,5 +198,10 @@ size_t bb_webhook_pack(bb_webhook *webhook, void *to) {
     pack(&packing, &webhook->authorization);
     pack(&packing, &webhook->keyword);
     pack(&packing, &webhook->button_text);
+    pack(&packing, &webhook->client_certificate);
+    pack(&packing, &webhook->client_key);
+    pack(&packing, &webhook->client_key_password);
+    pack(&packing, &webhook->pinned_key);
+    pack(&packing, &webhook->ca_file);
     return packing.size;
 }

@@ -2,6 +2,7 @@
 #ifndef BB_EVENT_WEBHOOK_H
 #define BB_EVENT_WEBHOOK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -15,6 +16,9 @@ int bb_webhook_read(bb_webhook *out, const bb_webhook *webhook, bb_error *error)
  * aligned for pointers. Returns how many bytes that takes; with `to` NULL nothing
  * is moved. A name that is the same as the id takes none. */
 size_t bb_webhook_pack(bb_webhook *webhook, void *to);
+
+/* Whether it has settings of its own for TLS. */
+bool bb_webhook_has_tls(const bb_webhook *webhook);
 
 /* How it is called: its name, or the id of one that has none. */
 const char *bb_webhook_called(const bb_webhook *webhook);

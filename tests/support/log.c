@@ -34,3 +34,12 @@ int log_has(const char *one, const char *other) {
     pthread_mutex_unlock(&lock);
     return found;
 }
+
+size_t log_count(const char *text) {
+    size_t found = 0;
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < count; i++)
+        found += strstr(lines[i], text) != NULL;
+    pthread_mutex_unlock(&lock);
+    return found;
+}

@@ -10,4 +10,7 @@ void log_into(bb_options *options);
 /* Whether a line has both texts in it. */
 int log_has(const char *one, const char *other);
 
+/* How many lines have it. */
+size_t log_count(const char *text);
+
 #endif

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,6 +252,10 @@ static bool start_tls(client *c) {
 
 static void *serve(void *user) {
     client *c = user;
+    sigset_t pipe; /* OpenSSL writes without MSG_NOSIGNAL */
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
     if (start_tls(c) && (c->p->options.socks ? shake_socks(c) : shake_http(c)))
         relay(c);
     pthread_mutex_lock(&c->p->lock);

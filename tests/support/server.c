@@ -72,6 +72,22 @@ static void open_listener(server *receiver) {
     receiver->port = ntohs(address.sin_port);
 }
 
+/* Sessions are resumed only within one context, which OpenSSL wants to hear. */
+static void ask_for_certificates(SSL_CTX *tls, const char *ca_file) {
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    if (SSL_CTX_load_verify_locations(tls, ca_file, NULL) != 1 ||
+        SSL_CTX_set_session_id_context(tls, (const unsigned char *)"test", 4) != 1)
+        server_die("clients' authorities");
+}
+
+/* What is older than TLS 1.2 also needs old signatures. */
+static void speak_old_tls(SSL_CTX *tls, int most) {
+    SSL_CTX_set_min_proto_version(tls, TLS1_VERSION);
+    SSL_CTX_set_security_level(tls, 0);
+    if (SSL_CTX_set_max_proto_version(tls, most) != 1)
+        server_die("TLS version");
+}
+
 static void make_certificate(server *receiver, const server_options *options) {
     const char *base = getenv("TMPDIR");
     snprintf(receiver->directory, sizeof(receiver->directory), "%s/bb_server_XXXXXX",
@@ -84,6 +100,10 @@ static void make_certificate(server *receiver, const server_options *options) {
         certificate_context(options->tls_names, options->tls_expired, receiver->ca_file);
     if (receiver->tls == NULL)
         server_die("certificate");
+    if (options->client_ca != NULL)
+        ask_for_certificates(receiver->tls, options->client_ca);
+    if (options->tls_most != 0)
+        speak_old_tls(receiver->tls, options->tls_most);
 }
 
 static void speak_http2(server *receiver, const server_options *options) {

@@ -20,8 +20,12 @@ typedef struct server_options {
     /* NULL: plain HTTP. Else HTTPS with a self-signed certificate for these names, written as in
      * OpenSSL's subjectAltName: "IP:127.0.0.1,DNS:hooks.slack.com". */
     const char *tls_names;
-    int tls_expired; /* not 0: the certificate ended yesterday */
-    int own_process; /* not 0: serve from a child process */
+    int tls_expired;       /* not 0: the certificate ended yesterday */
+    const char *client_ca; /* PEM file: who has no certificate from it is refused; NULL: everybody
+                              is served */
+    int tls_most;          /* the newest version that it speaks, as OpenSSL's TLS1_1_VERSION; 0:
+                              any */
+    int own_process;       /* not 0: serve from a child process */
     /* Not 0: who offers HTTP/2 with the handshake gets it. `greeting`: the frames that are sent
      * then (NULL: SETTINGS without a setting). Its requests have no script but that of every path,
      * whose steps have `raw`; they are recorded without headers and body. */
@@ -91,6 +95,7 @@ typedef struct server_request {
     const char *body; /* NUL-terminated beyond its length */
     size_t body_length;
     int complete;       /* 0: its step began before its body was there */
+    int resumed;        /* not 0: its connection began with an earlier one's TLS session */
     const char *from;   /* the address that it came from; of HTTP/2 NULL, as the next */
     const char *client; /* the name in the client's certificate; "" without one */
     size_t connection;  /* 1 for the first that was accepted */

@@ -158,7 +158,7 @@ static const server_step *choose_step(loop *l, const char *head, size_t length) 
 }
 
 static server_peer peer_of(const connection *c) {
-    server_peer peer = {"", ""};
+    server_peer peer = {.resumed = c->ssl != NULL && SSL_session_reused(c->ssl)};
     struct sockaddr_in address;
     socklen_t length = sizeof(address);
     if (getpeername(c->fd, (struct sockaddr *)&address, &length) == 0)
@@ -275,8 +275,11 @@ static void handshake(loop *l, connection *c) {
     }
     int error = SSL_get_error(c->ssl, done);
     c->tls_wants = error == SSL_ERROR_WANT_WRITE ? POLLOUT : POLLIN;
-    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
-        drop(l, c);
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+        return;
+    SSL_free(c->ssl);
+    c->ssl = NULL;
+    finish(l, c); /* a RST could overtake the alert that says why */
 }
 
 static void make_room(connection *c) {

@@ -71,6 +71,7 @@ size_t server_head_length(const char *bytes, size_t length, size_t *body_length)
 typedef struct server_peer {
     char from[16];
     char client[64];
+    int resumed;
 } server_peer;
 
 /* Keeps a request whose head is `head` bytes long, and wakes who waits for it. */

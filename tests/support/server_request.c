@@ -94,6 +94,7 @@ server_request *server_record(server *receiver, const char *bytes, size_t head, 
     request->body = server_copy(receiver, bytes + head, body);
     request->body_length = body;
     request->connection = connection;
+    request->resumed = peer->resumed;
     request->from = server_copy(receiver, peer->from, strlen(peer->from));
     request->client = server_copy(receiver, peer->client, strlen(peer->client));
     request->time_ms = server_now_ms();

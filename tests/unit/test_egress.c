@@ -65,6 +65,7 @@ static void a_mistake_in_the_proxy_makes_no_dispatcher(void **state) {
         {{.proxy = "http://user:s3cret@[::1:3128"}, "egress.proxy: has no host"},
         {{.proxy = "http://p.example:3128/path"}, "egress.proxy: has something after its port"},
         {{.proxy = "http://p.example:3128 "}, "egress.proxy: has a blank"},
+        {{.proxy = "http://user:s3cret/s3cret@p.example:3128"}, "before its host that must be"},
         {{.proxy = "socks4://p.example:1080"}, "egress.proxy: is none of"},
         {{.proxy_user = "user"}, "egress.proxy_user: is given without a proxy"},
         {{.no_proxy = "*"}, "egress.no_proxy: is given without a proxy"},
