@@ -79,16 +79,25 @@ static void check_taken(const bb_webhook *webhook, const bb_request *request) {
                    "Authorization is not there once");
 }
 
+/* The names are told; a secret that is a part of one is the host's own doing. */
+static bool is_in_a_name(const bb_webhook *webhook, const char *secret) {
+    for (size_t i = 0; i < webhook->header_count; i++)
+        if (strstr(webhook->headers[i].name, secret))
+            return true;
+    return false;
+}
+
+static void check_untold(const bb_webhook *webhook, const char *secret, const char *told) {
+    FUZZ_CHECK(strlen(secret) < LEAST_SECRET || is_in_a_name(webhook, secret) ||
+                   !strstr(told, secret),
+               "told: %s", told);
+}
+
 static void check_refused(const bb_webhook *webhook, int code, const char *told) {
     FUZZ_CHECK(code == BB_ERR_WEBHOOK, "%d: %s", code, told);
     for (size_t i = 0; i < webhook->header_count; i++)
-        FUZZ_CHECK(strlen(webhook->headers[i].value) < LEAST_SECRET ||
-                       strstr(webhook->headers[i].name, webhook->headers[i].value) ||
-                       !strstr(told, webhook->headers[i].value),
-                   "told: %s", told);
-    FUZZ_CHECK(strlen(webhook->authorization) < LEAST_SECRET ||
-                   !strstr(told, webhook->authorization),
-               "told: %s", told);
+        check_untold(webhook, webhook->headers[i].value, told);
+    check_untold(webhook, webhook->authorization, told);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
