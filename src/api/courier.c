@@ -1,5 +1,6 @@
 #include "api/courier.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/digest.h"
@@ -60,6 +61,7 @@ static bool seed(struct bb_courier *courier) {
 
 struct bb_courier *bb_courier_new(struct bb_dispatcher *dispatcher) {
     const struct bb_allocator *mem = &dispatcher->settings.mem;
+    errno = 0;
     struct bb_courier *courier = bb_mem_zalloc(mem, sizeof *courier);
     if (!courier)
         return NULL;
@@ -68,7 +70,9 @@ struct bb_courier *bb_courier_new(struct bb_dispatcher *dispatcher) {
     courier->poller = bb_poller_new(mem);
     if (courier->poller && open_engine(courier) && open_resolver(courier) && seed(courier))
         return courier;
+    int why = errno;
     bb_courier_free(courier);
+    errno = why;
     return NULL;
 }
 

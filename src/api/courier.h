@@ -68,7 +68,7 @@ struct bb_courier {
     bool is_flushing;     /* who drives wants to know as soon as nothing is left to do */
 };
 
-/* NULL when out of memory or descriptors. */
+/* NULL when out of memory, or of descriptors: then errno says so. */
 struct bb_courier *bb_courier_new(struct bb_dispatcher *dispatcher);
 void bb_courier_free(struct bb_courier *courier); /* nothing is under way */
 

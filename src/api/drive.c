@@ -1,4 +1,5 @@
 /* Who drives the courier, and for how long. */
+#include <errno.h>
 #include <limits.h>
 #include <time.h>
 
@@ -24,11 +25,19 @@ static struct bb_courier *courier_of(struct bb_dispatcher *d) {
     return d->courier;
 }
 
+/* Right after courier_of has failed. */
+static int fail_courier(bb_error *error) {
+    if (errno == EMFILE || errno == ENFILE)
+        return bb_fail(error, BB_ERR_SYSTEM,
+                       "no file descriptor is left: close some, or raise RLIMIT_NOFILE");
+    return bb_fail_memory(error);
+}
+
 static int claim(struct bb_dispatcher *d, bb_error *error) {
     if (d->is_driving)
         return busy(d, error);
     if (!courier_of(d))
-        return bb_fail(error, BB_ERR_SYSTEM, "out of memory, or of file descriptors");
+        return fail_courier(error);
     d->is_driving = true;
     d->driver = pthread_self();
     return BB_OK;
@@ -245,8 +254,9 @@ int bb_dispatcher_fd(bb_dispatcher *d) {
         return code;
     pthread_mutex_lock(&d->drive_lock);
     struct bb_courier *courier = courier_of(d);
+    code = courier ? bb_poller_fd(courier->poller) : fail_courier(NULL);
     pthread_mutex_unlock(&d->drive_lock);
-    return courier ? bb_poller_fd(courier->poller) : BB_ERR_SYSTEM;
+    return code;
 }
 
 /* Only who drives may look at what is under way. */

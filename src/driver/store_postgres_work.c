@@ -167,7 +167,7 @@ static bool refresh_stale(struct bb_postgres *s) {
 
 /* A little less than the longest, by chance: many that look shall not look at once. */
 static void look_later(struct bb_postgres *s, bool is_changed) {
-    s->wait_ms = is_changed                    ? SHORTEST_MS
+    s->wait_ms = is_changed || s->wait_ms == 0 ? SHORTEST_MS
                  : 2 * s->wait_ms < LONGEST_MS ? 2 * s->wait_ms
                                                : LONGEST_MS;
     int64_t less_ms = (int64_t)(bb_retry_chance(&s->chance) % (uint64_t)(s->wait_ms / 4 + 1));

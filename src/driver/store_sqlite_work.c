@@ -307,7 +307,8 @@ static bool look_around(struct bb_sqlite *s) {
     s->has_news |= is_changed;
     for (struct bb_sqlite_queue *q = s->queues; is_changed && q; q = q->next)
         q->is_stale = true;
-    s->wait_ms = is_changed                    ? SHORTEST_MS
+    /* 0: no look has succeeded so far */
+    s->wait_ms = is_changed || s->wait_ms == 0 ? SHORTEST_MS
                  : 2 * s->wait_ms < LONGEST_MS ? 2 * s->wait_ms
                                                : LONGEST_MS;
     s->look_again_ms = bb_leases_later(s->now_ms, s->wait_ms);

@@ -96,13 +96,20 @@ static void library_free(void *block, void *user) {
     give_back(block);
 }
 
+#define ALLOCATOR                                                                                  \
+    {                                                                                              \
+        .struct_size = sizeof(bb_allocator), .alloc = library_alloc, .resize = library_resize,     \
+        .free = library_free                                                                       \
+    }
+
 const bb_allocator *alloc_library(void) {
-    static const bb_allocator allocator = {.struct_size = sizeof(allocator),
-                                           .alloc = library_alloc,
-                                           .resize = library_resize,
-                                           .free = library_free};
+    static const bb_allocator allocator = ALLOCATOR;
     return &allocator;
 }
+
+/* The linker puts it in the place of bb_mem_default in programs that ask for that. */
+extern const bb_allocator __wrap_bb_mem_default;
+const bb_allocator __wrap_bb_mem_default = ALLOCATOR;
 
 /* -------------------------------------------------------- cJSON, libcurl -- */
 

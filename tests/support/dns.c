@@ -35,7 +35,7 @@ typedef struct row {
     char *target; /* NULL: no alias */
     unsigned ttl_s;
     int code;
-    bool silent;
+    bool silent, garbage;
     size_t count;
 } row;
 
@@ -96,6 +96,7 @@ static void put_row(dns *server, const char *name, row values) {
     at->ttl_s = values.ttl_s;
     at->code = values.code;
     at->silent = values.silent;
+    at->garbage = values.garbage;
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -113,6 +114,10 @@ void dns_missing(dns *server, const char *name) {
 
 void dns_failing(dns *server, const char *name) {
     put_row(server, name, (row){.code = SERVER_FAILURE});
+}
+
+void dns_garbage(dns *server, const char *name) {
+    put_row(server, name, (row){.garbage = true});
 }
 
 void dns_silent(dns *server, const char *name) {
@@ -245,7 +250,11 @@ static bool write_answer(dns *server, packet *p) {
     p->bytes[3] = (unsigned char)(0x80 | values->code);
     memset(p->bytes + 6, 0, 6); /* no records yet */
     p->length = p->question_end;
-    if (values->target != NULL)
+    if (values->garbage) { /* records without number, and names that lead to themselves */
+        memset(p->bytes + 6, 0xFF, 2);
+        p->length = PACKET_SIZE;
+        memset(p->bytes + p->question_end, 0xC0, PACKET_SIZE - p->question_end);
+    } else if (values->target != NULL)
         put_alias(p, server, values);
     else if (values->code == NO_ERROR && values->addresses != NULL)
         put_addresses(p, values);

@@ -27,6 +27,7 @@ void dns_set(dns *server, const char *name, const char *addresses, unsigned ttl_
 void dns_alias(dns *server, const char *name, const char *target, unsigned ttl_s); /* CNAME */
 void dns_missing(dns *server, const char *name);                                   /* NXDOMAIN */
 void dns_failing(dns *server, const char *name);                                   /* SERVFAIL */
+void dns_garbage(dns *server, const char *name);                                   /* no sense */
 void dns_silent(dns *server, const char *name);                                    /* no answer */
 
 /* The questions for a name that has a row, or for all that came to "*". A look-up asks two, one for
