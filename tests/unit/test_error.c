@@ -175,7 +175,7 @@ static void no_public_struct_ends_in_padding(void **state) {
     ENDS_WITH(bb_event, mention_count);
     ENDS_WITH(bb_webhook, reserved);
     ENDS_WITH(bb_options, egress);
-    ENDS_WITH(bb_egress, ports);
+    ENDS_WITH(bb_egress, reserved);
     ENDS_WITH(bb_background_options, outbox);
     ENDS_WITH(bb_enqueue_options, keys);
     ENDS_WITH(bb_notice, reserved);
