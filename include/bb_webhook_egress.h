@@ -26,15 +26,16 @@
  * Switches     insecure_allow_private_addresses, of bb_options for every webhook, of bb_webhook for
  *              one (an operator's own receiver inside the network, next to those of tenants), opens
  *              all of rule 3 but the metadata services. Rules 1 and 2 stand above it.
- * Proxies      `proxy` is what every request goes through; those that the environment names are only
- *              looked at where use_environment_proxy asks for it. A receiver's name is resolved
- *              here, its addresses are judged, and the proxy is asked for a tunnel (HTTP CONNECT,
- *              for http:// URLs too, or SOCKS5) to the first that is allowed: never to a name,
- *              which it might find elsewhere. TLS, its certificate and the Host header stay those
- *              of the URL, so a proxy of http:// or socks5:// sees addresses and encrypted bytes;
- *              user name and password go to the proxy alone. Only the connection to the proxy
- *              itself is exempt from the rules. What the proxy does not manage is a retry
- *              (BB_FAILURE_PROXY: and needs the operator), for nothing was sent.
+ * Proxies      `proxy` is what every request goes through; those that the environment names are
+ *              only looked at where use_environment_proxy asks for it. A receiver's name is
+ *              resolved here, its addresses are judged, and the proxy is asked for a tunnel (HTTP
+ *              CONNECT, for http:// URLs too, or SOCKS5) to the first that is allowed, or where it
+ *              does not get there to the first of the other family: never to a name, which it might
+ *              find elsewhere. TLS, its certificate and the Host header stay those of the URL, so a
+ *              proxy of http:// or socks5:// sees addresses and encrypted bytes; user name and
+ *              password go to the proxy alone. Only the connection to the proxy itself is exempt
+ *              from the rules. What the proxy does not manage is a retry (BB_FAILURE_PROXY: and
+ *              needs the operator), for nothing was sent.
  * What is told A refused delivery is dead (BB_FAILURE_REFUSED_ADDRESS) and needs the operator. Its
  *              outcome names no address, because tenants may read it; the line in bb_options.log
  *              names the address and the rule, as in

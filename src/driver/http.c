@@ -223,13 +223,13 @@ static struct bb_transfer *finish(struct bb_session *session, CURL *easy, CURLco
     return transfer;
 }
 
-static bool go_on(struct bb_session *session, CURL *easy) {
+static bool go_on(struct bb_session *session, CURL *easy, CURLcode result) {
     struct bb_transfer *transfer = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
-    if (!transfer->is_finding)
+    if (!transfer->proxy || !bb_http_proxy_goes_on(transfer, easy, result))
         return false;
     curl_multi_remove_handle(session->multi, easy);
-    return bb_http_proxy_goes_on(transfer, easy) &&
+    return bb_http_proxy_go_on(transfer, easy) &&
            curl_multi_add_handle(session->multi, easy) == CURLM_OK;
 }
 
@@ -239,7 +239,7 @@ static struct bb_transfer *next_finished(struct bb_session *session) {
     while ((message = curl_multi_info_read(session->multi, &left))) {
         CURLcode result = message->data.result;
         CURL *easy = message->easy_handle;
-        if (message->msg == CURLMSG_DONE && !go_on(session, easy))
+        if (message->msg == CURLMSG_DONE && !go_on(session, easy, result))
             return finish(session, easy, result);
     }
     if (session->is_broken && session->running)

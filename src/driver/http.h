@@ -80,6 +80,7 @@ struct bb_transfer {
     bool is_finding;    /* the address that the proxy is asked for: http_proxy.h */
     bool is_past_proxy; /* it has given the tunnel, or is not needed for this host */
     char chosen[46];    /* that address */
+    char spare[46];     /* one of the other family; "": none, or none any more */
     int64_t finding_dns_us, finding_us;
     const struct bb_http_config *config;
     int requests;              /* begun on the wire: a second one is stopped */

@@ -267,11 +267,11 @@ static void finish(struct shard *shard, struct bb_transfer *transfer, CURLcode r
         shard->idle_since_ms = engine->now_ms;
 }
 
-static bool go_on(struct shard *shard, struct bb_transfer *transfer) {
-    if (!transfer->is_finding)
+static bool go_on(struct shard *shard, struct bb_transfer *transfer, CURLcode result) {
+    if (!transfer->proxy || !bb_http_proxy_goes_on(transfer, transfer->easy, result))
         return false;
     curl_multi_remove_handle(shard->multi, transfer->easy);
-    return bb_http_proxy_goes_on(transfer, transfer->easy) &&
+    return bb_http_proxy_go_on(transfer, transfer->easy) &&
            curl_multi_add_handle(shard->multi, transfer->easy) == CURLM_OK;
 }
 
@@ -284,7 +284,7 @@ static void collect(struct shard *shard) {
             continue;
         CURLcode result = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-        if (!go_on(shard, transfer))
+        if (!go_on(shard, transfer, result))
             finish(shard, transfer, result);
     }
 }

@@ -56,17 +56,20 @@ bool bb_http_proxy_arm(struct bb_transfer *transfer, CURL *easy) {
 /* ---- from one part to the other ---- */
 
 void bb_http_proxy_choose(struct bb_transfer *transfer, const struct bb_address *address) {
-    if (!*transfer->chosen)
-        inet_ntop(address->length == 4 ? AF_INET : AF_INET6, address->bytes, transfer->chosen,
-                  sizeof transfer->chosen);
+    bool is_v6 = address->length == 16;
+    char *to = !*transfer->chosen ? transfer->chosen : transfer->spare;
+    if (*to || (to == transfer->spare && is_v6 == (strchr(transfer->chosen, ':') != NULL)))
+        return;
+    inet_ntop(is_v6 ? AF_INET6 : AF_INET, address->bytes, to, sizeof transfer->chosen);
 }
 
 static void note_times(struct bb_transfer *transfer, CURL *easy) {
     curl_off_t dns_us = 0, total_us = 0;
     curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &dns_us);
     curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &total_us);
-    transfer->finding_dns_us = dns_us;
-    transfer->finding_us = total_us;
+    if (transfer->is_finding)
+        transfer->finding_dns_us = dns_us;
+    transfer->finding_us += total_us;
 }
 
 /* From here on libcurl knows the receiver by an address alone, so whatever it connects to is this
@@ -87,12 +90,38 @@ static bool set_through_proxy(struct bb_transfer *transfer, CURL *easy) {
     return ok;
 }
 
-bool bb_http_proxy_goes_on(struct bb_transfer *transfer, CURL *easy) {
-    if (!transfer->is_finding || !*transfer->chosen)
-        return false;
-    transfer->is_finding = false;
-    transfer->error[0] = transfer->refused[0] = '\0';
+void bb_http_proxy_clear(struct bb_transfer *transfer, CURL *easy) {
+    curl_easy_setopt(easy, CURLOPT_CONNECT_TO, NULL);
+    curl_slist_free_all(transfer->connect_list);
+    transfer->connect_list = NULL;
+}
+
+/* Whether the proxy says of the tunnel that it did not get there. */
+static bool is_out_of_reach(CURL *easy, CURLcode result) {
+    long connected = 0, socks = 0;
+    curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connected);
+    curl_easy_getinfo(easy, CURLINFO_PROXY_ERROR, &socks);
+    return connected == 502 || connected == 503 || connected == 504 ||
+           (result == CURLE_PROXY &&
+            (socks == CURLPX_REPLY_NETWORK_UNREACHABLE || socks == CURLPX_REPLY_HOST_UNREACHABLE ||
+             socks == CURLPX_REPLY_CONNECTION_REFUSED || socks == CURLPX_REPLY_TTL_EXPIRED));
+}
+
+bool bb_http_proxy_goes_on(const struct bb_transfer *transfer, CURL *easy, CURLcode result) {
+    if (transfer->is_finding)
+        return *transfer->chosen;
+    return *transfer->spare && transfer->requests == 0 && is_out_of_reach(easy, result);
+}
+
+bool bb_http_proxy_go_on(struct bb_transfer *transfer, CURL *easy) {
     note_times(transfer, easy);
+    transfer->error[0] = transfer->refused[0] = '\0';
+    if (!transfer->is_finding) {
+        bb_http_proxy_clear(transfer, easy);
+        memcpy(transfer->chosen, transfer->spare, sizeof transfer->chosen);
+        transfer->spare[0] = '\0';
+    }
+    transfer->is_finding = false;
     return set_through_proxy(transfer, easy);
 }
 
@@ -113,42 +142,25 @@ bool bb_http_proxy_is_asked(struct bb_transfer *transfer, const struct bb_addres
     return !transfer->is_past_proxy;
 }
 
-void bb_http_proxy_clear(struct bb_transfer *transfer, CURL *easy) {
-    curl_easy_setopt(easy, CURLOPT_CONNECT_TO, NULL);
-    curl_slist_free_all(transfer->connect_list);
-    transfer->connect_list = NULL;
-}
-
 /* ---- what the proxy fails at ---- */
 
 static bool is_socks(const struct bb_transfer *transfer) {
     return strncmp(transfer->proxy, "socks", 5) == 0;
 }
 
-static const char *tunnel_failure(long code, bb_failure *failure) {
+static const char *tunnel_failure(long code) {
     switch (code) {
     case 407:
         return "it wants another user name or password (407)";
     case 403:
         return "it does not allow this (403)";
-    case 502:
-    case 503:
-    case 504:
-        *failure = BB_FAILURE_CONNECT;
-        return "the proxy could not reach it";
     default:
         return "it refused the request for a tunnel";
     }
 }
 
-static const char *socks_failure(long code, bb_failure *failure) {
+static const char *socks_failure(long code) {
     switch (code) {
-    case CURLPX_REPLY_NETWORK_UNREACHABLE:
-    case CURLPX_REPLY_HOST_UNREACHABLE:
-    case CURLPX_REPLY_CONNECTION_REFUSED:
-    case CURLPX_REPLY_TTL_EXPIRED:
-        *failure = BB_FAILURE_CONNECT;
-        return "the proxy could not reach it";
     case CURLPX_REPLY_NOT_ALLOWED:
         return "it does not allow this";
     case CURLPX_NO_AUTH:
@@ -219,10 +231,14 @@ const char *bb_http_proxy_failure(struct bb_transfer *transfer, CURL *easy, CURL
     }
     if (result == CURLE_OPERATION_TIMEDOUT)
         return late(transfer, easy, failure);
+    if (is_out_of_reach(easy, result)) {
+        *failure = BB_FAILURE_CONNECT;
+        return "the proxy could not reach it";
+    }
     if (connected)
-        return tunnel_failure(connected, failure);
+        return tunnel_failure(connected);
     if (result == CURLE_PROXY)
-        return socks_failure(socks, failure);
+        return socks_failure(socks);
     const char *words = early_failure(transfer, result);
     if (!words && !is_of_tls(result))
         transfer->error[0] = '\0';

@@ -92,6 +92,14 @@ static void note_target(client *c, const char *target) {
     pthread_mutex_unlock(&p->lock);
 }
 
+/* What the tunnel is refused with that was noted just now; 0: not. */
+static int refusal(proxy *p) {
+    pthread_mutex_lock(&p->lock);
+    bool is_refused = !p->options.refusals || p->asked <= (size_t)p->options.refusals;
+    pthread_mutex_unlock(&p->lock);
+    return is_refused ? p->options.refusal : 0;
+}
+
 static bool connect_far(client *c) {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)c->p->options.to_port),
@@ -177,7 +185,7 @@ static bool shake_http(client *c) {
         stay_silent(c);
     if (c->p->options.silent || c->p->options.hangs_up)
         return false;
-    int status = !is_welcome_http(c->p, head) ? 407 : c->p->options.refusal;
+    int status = !is_welcome_http(c->p, head) ? 407 : refusal(c->p);
     if (!status && !connect_far(c))
         status = 502;
     const char *body = status ? "Content-Length: 2\r\n\r\nno" : "\r\n";
@@ -237,7 +245,7 @@ static bool shake_socks(client *c) {
         stay_silent(c);
     if (o->silent || o->hangs_up)
         return false;
-    answer[1] = (unsigned char)o->refusal;
+    answer[1] = (unsigned char)refusal(c->p);
     if (!answer[1] && !connect_far(c))
         answer[1] = 5;
     return give(c, answer, sizeof answer) && !answer[1];

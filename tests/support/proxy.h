@@ -18,6 +18,7 @@ typedef struct proxy_options {
     const char *user;      /* NULL: everybody may use it */
     const char *password;
     int refusal;  /* not 0: the status, or SOCKS reply, that every tunnel is refused with */
+    int refusals; /* so many tunnels are; 0: every one */
     int silent;   /* not 0: it reads, and never answers */
     int hangs_up; /* not 0: it closes where it would answer */
     int to_port;  /* tunnels lead to this port of 127.0.0.1, wherever they were to go */

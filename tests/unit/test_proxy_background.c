@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -109,6 +110,32 @@ static void tunnels_of_socks_lead_to_checked_addresses(void **state) {
     assert_ways(*state);
 }
 
+/* Of a receiver with addresses of both families, as most have: within the attempt. */
+static void what_the_proxy_does_not_reach_by_one_family_it_is_asked_for_by_the_other(void **state) {
+    proxied *w = *state;
+    background *b = w->b;
+    for (int socks = 0; socks <= 1; socks++) {
+        open_with(w, (proxy_options){.socks = socks, .refusal = socks ? 4 : 503, .refusals = 1});
+        dns_set(w->names, "both.test", "2606:4700::1111,1.2.3.4,2606:4700::2222", 60);
+        add(w, "both", "both.test");
+        background_enqueue(b, "one");
+        background_drive_until(b, BB_NOTICE_DELIVERED, (size_t)socks + 1);
+        assert_int_equal(background_told(b, BB_NOTICE_DELIVERED, (size_t)socks)->attempt, 1);
+        assert_int_equal(proxy_asked(w->p), 2);
+        bool is_v6_first = *proxy_target(w->p, 0) == '[';
+        assert_target(w, is_v6_first, "1.2.3.4");
+        assert_true(strstr(proxy_target(w->p, !is_v6_first), "[2606:4700::"));
+        bb_dispatcher_free(b->dispatcher);
+        b->dispatcher = NULL;
+    }
+    open_with(w, (proxy_options){.refusal = 502});
+    add(w, "both", "both.test");
+    background_enqueue(b, "one");
+    background_drive_until(b, BB_NOTICE_RETRYING, 1);
+    assert_non_null(strstr(background_told(b, BB_NOTICE_RETRYING, 0)->text, "could not reach it"));
+    assert_int_equal(proxy_asked(w->p), 2);
+}
+
 static void the_systems_resolver_is_asked_where_it_is_wanted(void **state) {
     proxied *w = *state;
     background *b = w->b;
@@ -194,6 +221,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         PROXY_TEST(tunnels_of_http_lead_to_checked_addresses),
         PROXY_TEST(tunnels_of_socks_lead_to_checked_addresses),
+        PROXY_TEST(what_the_proxy_does_not_reach_by_one_family_it_is_asked_for_by_the_other),
         PROXY_TEST(the_systems_resolver_is_asked_where_it_is_wanted),
         PROXY_TEST(the_guard_judges_what_the_proxy_is_asked_for),
         PROXY_TEST(what_the_proxy_fails_at_is_tried_again),
