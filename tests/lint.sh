@@ -30,6 +30,8 @@ gcc|examples/bb-notify/receiver.c|possibly-NULL 'times'|without it nothing is re
 gcc|src/driver/store_memory.c|dereference of NULL 'row'|make_rows made as many as are added
 gcc|src/event/filter.c|dereference of NULL 'project'|a member is removed from where it was added
 gcc|src/event/parcel.c|dereference of NULL 'from'|bb_parcel_new was given an event
+tidy_src|src/driver/http_flood.c|integer to pointer cast|what OpenSSL keeps with a connection is a pointer: a number needs no block
+tidy_src|src/driver/process.c|function is not thread safe|getenv: where the host has asked for it, when a dispatcher is made
 gcc|src/event/parcel.c|dereference of NULL '*from.mentions'|the event was checked: it has as many as it says
 END
 }

@@ -8,8 +8,8 @@
 
 struct bb_http_guard;
 
-/* NULL when out of memory. `guard` is borrowed. */
-struct bb_http_guard *bb_http_guard_new(const bb_allocator *mem, const struct bb_guard *guard);
+/* NULL when out of memory. `rules` are borrowed. */
+struct bb_http_guard *bb_http_guard_new(const bb_allocator *mem, const struct bb_guard *rules);
 void bb_http_guard_free(struct bb_http_guard *guard); /* NULL is fine */
 
 /* What addresses are held against, until the other is called: others wait so long. */

@@ -21,7 +21,7 @@ static struct bb_sqlite_file read_file(const char *path) {
 
 bool bb_sqlite_file_is_inherited(const char *path) {
     const struct bb_sqlite_file file = read_file(path);
-    const struct bb_sqlite_file *other;
+    const struct bb_sqlite_file *other = NULL;
     bool is_inherited = false;
     if (file.inode == 0)
         return false;
