@@ -23,11 +23,23 @@ unsigned fuzz_choose(fuzz_input *input, unsigned count) {
     return input->at < input->end ? (unsigned char)*input->at++ % count : 0;
 }
 
+/* Up to a NUL in it, in a block of its own size. An input has none behind it. */
+static char *copy(const char *from, size_t length) {
+    const char *nul = length ? memchr(from, '\0', length) : NULL;
+    size_t n = nul ? (size_t)(nul - from) : length;
+    char *text = malloc(n + 1);
+    if (text && n > 0)
+        memcpy(text, from, n);
+    if (text)
+        text[n] = '\0';
+    return text;
+}
+
 const char *fuzz_text(fuzz_input *input) {
     size_t left = (size_t)(input->end - input->at);
     const char *mark = left ? memchr(input->at, FUZZ_END, left) : NULL;
     size_t length = mark ? (size_t)(mark - input->at) : left;
-    char *text = input->text_count < FUZZ_TEXTS ? strndup(input->at, length) : NULL;
+    char *text = input->text_count < FUZZ_TEXTS ? copy(input->at, length) : NULL;
     input->at += length + (mark != NULL);
     if (text)
         input->texts[input->text_count++] = text;
