@@ -14,12 +14,13 @@
  *                 is only allowed by an entry that is exactly its address (/32, /128, or without a
  *                 slash): 169.254.0.0/16 does not open 169.254.169.254.
  *              3. Refused is what is not public: metadata services (169.254.169.254, 169.254.170.2,
- *                 169.254.170.23, 100.100.100.200, 192.0.0.192, 168.63.129.16, fd00:ec2::254,
- *                 fd00:ec2::23, fd20:ce::254), loopback, private, link-local, CGNAT, protocol
- *                 assignments, benchmarking, documentation, multicast, reserved, broadcast,
- *                 unspecified; of IPv6 also unique local, site local, Teredo, 6to4, ::/96, and all
- *                 that IANA has not given out; and the addresses of this host's own interfaces,
- *                 which are read again once a minute.
+ *                 169.254.170.23, 169.254.0.23, 169.254.42.42, 100.100.100.200, 192.0.0.192,
+ *                 168.63.129.16, fd00:ec2::254, fd00:ec2::23, fd20:ce::254, fd00:c1::a9fe:a9fe,
+ *                 fd00:100::100:200, fd00:42::42, fd00:a9fe:a9fe::1), loopback, private,
+ *                 link-local, CGNAT, protocol assignments, benchmarking, documentation, multicast,
+ *                 reserved, broadcast, unspecified; of IPv6 also unique local, site local, Teredo,
+ *                 6to4, ::/96, and all that IANA has not given out; and the addresses of this
+ *                 host's own interfaces, which are read again once a minute.
  *              4. Anything else is allowed.
  *              ::ffff:0:0/96 and NAT64 (64:ff9b::/96 and nat64_prefixes) are judged by the IPv4
  *              address in them; both lists see them as both. Addresses with a zone are refused.

@@ -53,6 +53,19 @@ static size_t repaired_code_point(const char *s, size_t n, char *out) {
     return (size_t)utf8proc_encode_char(is_noncharacter(cp) ? 0xFFFD : cp, (unsigned char *)out);
 }
 
+bool bb_text_is_utf8(const char *text) {
+    int32_t cp;
+    for (size_t n = strlen(text); n > 0;) {
+        utf8proc_ssize_t taken =
+            utf8proc_iterate((const unsigned char *)text, (utf8proc_ssize_t)n, &cp);
+        if (taken <= 0)
+            return false;
+        text += taken;
+        n -= (size_t)taken;
+    }
+    return true;
+}
+
 static bool is_plain(char c) {
     return (c >= 0x20 && c < 0x7F) || c == '\n' || c == '\t';
 }

@@ -56,6 +56,9 @@ char bb_to_lower(char c);
 bool bb_text_is_like(const char *a, const char *b);
 bool bb_text_begins_like(const char *text, const char *beginning);
 
+/* Whether it is well-formed. */
+bool bb_text_is_utf8(const char *text);
+
 /* Makes `text` of unknown origin safe to print, in place: one line, well-formed
  * up to its end (a sequence that was cut off is dropped), controls are blanks. */
 void bb_text_safe(char *text);

@@ -121,18 +121,27 @@ static const char *to_ascii(struct bb_arena *arena, const char *host) {
     return found;
 }
 
+/* A name, or an IPv4 address. What begins with a sign is none: libcurl, which is told a name's
+ * addresses, would forget those of another name instead. */
+static bool is_name(const char *host) {
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    return *host != '-' && host[strspn(host, allowed)] == '\0';
+}
+
 /* Characters that look like these become them, and others vanish: what is no name then, or has
  * become one of plain letters (127.0.0.1, localhost), was a disguise. */
 static bool is_honest(const char *host) {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
-    return host[strspn(host, allowed)] == '\0' &&
-           (strncmp(host, "xn--", 4) == 0 || strstr(host, ".xn--"));
+    return is_name(host) && (strncmp(host, "xn--", 4) == 0 || strstr(host, ".xn--"));
 }
 
 static int get_host(struct bb_arena *arena, CURLU *handle, const char **out, const char **why) {
     int code = get_part(arena, handle, CURLUPART_HOST, out);
-    if (code || is_ascii(*out))
+    if (code)
         return code;
+    *why = "has a host that is neither a name nor an address";
+    if (is_ascii(*out))
+        return **out == '[' || is_name(*out) ? BB_OK : BB_ERR_URL;
     *out = to_ascii(arena, *out);
     if (!*out)
         return BB_ERR_NO_MEMORY;

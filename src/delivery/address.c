@@ -52,17 +52,24 @@ static const struct kind kinds_6[] = {
 /* All that IANA has given out for use in public. */
 static const struct bb_range global_unicast = {{{0x20}, 16}, 3};
 
-/* AWS, Azure, Google, Oracle and Alibaba Cloud; those of AWS' containers and pods. */
+/* AWS, Azure, Google, Oracle, Alibaba, Tencent and Scaleway, Linode; those of AWS' containers and
+ * pods. */
 static const struct bb_address metadata[] = {
     {{169, 254, 169, 254}, 4},
     {{169, 254, 170, 2}, 4},
     {{169, 254, 170, 23}, 4},
     {{100, 100, 100, 200}, 4},
     {{192, 0, 0, 192}, 4},
+    {{169, 254, 0, 23}, 4},
+    {{169, 254, 42, 42}, 4},
     {{168, 63, 129, 16}, 4},
     {{0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}, 16},
     {{0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x00, 0x23}, 16},
     {{0xfd, 0x20, 0x00, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}, 16},
+    {{0xfd, 0x00, 0x00, 0xc1, 0, 0, 0, 0, 0, 0, 0, 0, 0xa9, 0xfe, 0xa9, 0xfe}, 16},
+    {{0xfd, 0x00, 0x01, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x00, 0x02, 0x00}, 16},
+    {{0xfd, 0x00, 0x00, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x00, 0x42}, 16},
+    {{0xfd, 0x00, 0xa9, 0xfe, 0xa9, 0xfe, 0, 0, 0, 0, 0, 0, 0, 0, 0x00, 0x01}, 16},
 };
 
 /* ---- texts and ranges ---- */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/digest.h"
+
 #define SET(option, value) ok = curl_easy_setopt(easy, option, value) == CURLE_OK && ok
 
 static bool is_given(const char *text) {
@@ -18,6 +20,24 @@ static bool set_authorities(const struct bb_transfer *transfer, CURL *easy) {
     return ok;
 }
 
+/* libcurl takes connections for the same whose certificates are, whatever their keys and passwords.
+ */
+static bool set_apart(const struct bb_transfer *transfer, CURL *easy) {
+    const bb_webhook *tls = transfer->tls;
+    const char *key = is_given(tls->client_key) ? tls->client_key : "";
+    const char *password = is_given(tls->client_key_password) ? tls->client_key_password : "";
+    const struct bb_part parts[] = {{key, strlen(key) + 1}, {password, strlen(password)}};
+    unsigned char digest[BB_SHA256_SIZE];
+    char mark[2 * BB_SHA256_SIZE + 1];
+    if (!bb_hmac_sha256(NULL, 0, parts, 2, digest))
+        return false;
+    bb_hex(digest, sizeof digest, mark);
+    bool ok = bb_http_trust_set_apart(transfer->config->trust, easy, mark);
+    bb_wipe(digest, sizeof digest);
+    bb_wipe(mark, sizeof mark);
+    return ok;
+}
+
 bool bb_http_identity_set(const struct bb_transfer *transfer, CURL *easy) {
     const bb_webhook *tls = transfer->tls;
     bool ok = true;
@@ -28,7 +48,9 @@ bool bb_http_identity_set(const struct bb_transfer *transfer, CURL *easy) {
     }
     if (is_given(tls->pinned_key))
         SET(CURLOPT_PINNEDPUBLICKEY, tls->pinned_key);
-    return is_given(tls->ca_file) ? set_authorities(transfer, easy) && ok : ok;
+    if (is_given(tls->ca_file))
+        ok = set_authorities(transfer, easy) && ok;
+    return is_given(tls->client_certificate) ? set_apart(transfer, easy) && ok : ok;
 }
 
 void bb_http_identity_clear(const struct bb_transfer *transfer, CURL *easy) {
@@ -36,6 +58,7 @@ void bb_http_identity_clear(const struct bb_transfer *transfer, CURL *easy) {
     curl_easy_setopt(easy, CURLOPT_SSLKEY, NULL);
     curl_easy_setopt(easy, CURLOPT_KEYPASSWD, NULL);
     curl_easy_setopt(easy, CURLOPT_PINNEDPUBLICKEY, NULL);
+    bb_http_trust_clear_apart(easy);
     if (is_given(transfer->tls->ca_file)) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
         bb_http_trust_set(transfer->config->trust, easy);

@@ -1,6 +1,7 @@
 #include "driver/http_trust.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -103,6 +104,21 @@ bool bb_http_trust_set(struct bb_http_trust *trust, void *easy) {
 void bb_http_trust_set_own(void *easy) {
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, NULL);
+}
+
+/* Nothing is ever found below /dev/null, and of the store that is shared it is not even asked for;
+ * but connections and sessions are told apart by it. */
+bool bb_http_trust_set_apart(const struct bb_http_trust *trust, void *easy, const char *mark) {
+    char path[sizeof "/dev/null/" + 64];
+    if (!trust->is_shared) /* another TLS library would not let it pass: none of them is kept */
+        return curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK;
+    snprintf(path, sizeof path, "/dev/null/%s", mark);
+    return curl_easy_setopt(easy, CURLOPT_CAPATH, path) == CURLE_OK;
+}
+
+void bb_http_trust_clear_apart(void *easy) {
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 0L);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 }
 
 const char *bb_http_trust_bundle(const struct bb_http_trust *trust) {

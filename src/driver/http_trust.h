@@ -24,6 +24,11 @@ bool bb_http_trust_set(struct bb_http_trust *trust, void *easy);
 /* That it will trust a bundle of its own instead, until it is set again. */
 void bb_http_trust_set_own(void *easy);
 
+/* Makes libcurl tell the handle's connections and sessions from those with another `mark` (up to 64
+ * characters), after the trust is set; until it is cleared. */
+bool bb_http_trust_set_apart(const struct bb_http_trust *trust, void *easy, const char *mark);
+void bb_http_trust_clear_apart(void *easy);
+
 /* The file; NULL: libcurl does without. */
 const char *bb_http_trust_bundle(const struct bb_http_trust *trust);
 

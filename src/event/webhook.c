@@ -102,6 +102,8 @@ static const char *find_mistake(const bb_webhook *w) {
         return "id and name are both missing: give it one";
     if (strlen(w->id) > ID_MAX)
         return "id: is longer than 255 bytes";
+    if (!bb_text_is_utf8(w->id)) /* no database and no Prometheus would take it */
+        return "id: is not UTF-8 (without an id the name serves as one)";
     if (w->name && strnlen(w->name, NAME_MAX_BYTES + 1) > NAME_MAX_BYTES)
         return "name: is longer than 1024 bytes";
     if (w->issue_types && w->issue_type_count == 0)

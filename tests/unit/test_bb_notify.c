@@ -64,7 +64,8 @@ static void a_column_is_as_wide_as_the_widest_name(void **state) {
 static void control_characters_of_a_name_do_not_reach_the_terminal(void **state) {
     notify *fixture = *state;
     notify_write_webhooks(
-        fixture, "{'name':'a\\u001b[2Jb\\nc\xFF','type':'custom','url':'@/a','activities':'all'}");
+        fixture,
+        "{'id':'a','name':'a\\u001b[2Jb\\nc\xFF','type':'custom','url':'@/a','activities':'all'}");
     notify_answer_ok(fixture, "/a");
     assert_int_equal(notify_post(fixture, NULL), 0);
     assert_told(fixture->result.out, "a\xEF\xBF\xBD[2Jb\xEF\xBF\xBD"

@@ -169,8 +169,9 @@ static void the_body_is_the_one_that_a_post_sends_and_twice_the_same(void **stat
 
 static void bytes_that_are_not_utf8_do_not_spoil_the_json(void **state) {
     notify *fixture = *state;
-    notify_write_webhooks(fixture, "{'name':'a\xFF\xE2\x82|\xED\xA0\x80|\xC1\xBF|\xF4\x90\x80\x80"
-                                   "\\u0001z','type':'custom','url':'@/a','activities':'all'}");
+    notify_write_webhooks(fixture,
+                          "{'id':'a','name':'a\xFF\xE2\x82|\xED\xA0\x80|\xC1\xBF|\xF4\x90\x80\x80"
+                          "\\u0001z','type':'custom','url':'@/a','activities':'all'}");
     notify_write_events(fixture, "{'activity_type':'bb.issue.create','title':'x\xFEy'}\n");
     assert_int_equal(notify_post(fixture, "--dry-run", NULL), 0);
     assert_told(fixture->result.out, "\\u0001z\"");

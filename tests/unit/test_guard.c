@@ -83,6 +83,8 @@ static const struct {
     {"0.0.0.0/0,::/0", NULL, "168.63.129.16", "cloud metadata"},
     {"0.0.0.0/0,::/0", NULL, "fd00:ec2::254", "cloud metadata"},
     {"fd00:ec2::/64", NULL, "fd00:ec2::254", "cloud metadata"},
+    {"fd00::/8", NULL, "fd00:c1::a9fe:a9fe", "cloud metadata"},
+    {"169.254.0.0/16", NULL, "169.254.42.42", "cloud metadata"},
     {"169.254.169.254/32", NULL, "169.254.169.254", NULL},
     {"169.254.169.254", NULL, "169.254.169.254", NULL},
     {"169.254.169.254", NULL, "169.254.170.2", "cloud metadata"},

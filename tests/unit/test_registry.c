@@ -254,6 +254,25 @@ static void a_mistake_names_the_webhook_and_the_field(void **state) {
     assert_int_equal(bb_dispatcher_count(dispatcher), 0);
 }
 
+/* One that is not spoils a page for Prometheus, and a database does not take the events of all. */
+static void an_id_is_utf8(void **state) {
+    (void)state;
+    static const char *const bad[] = {"a\xFF", "\x80", "\xC0\xAF", "\xED\xA0\x80", "caf\xC3"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        bb_error error = BB_ERROR_INIT;
+        bb_webhook hook = hook_of(bad[i]);
+        assert_int_equal(bb_dispatcher_add(dispatcher, &hook, &error), BB_ERR_WEBHOOK);
+        assert_non_null(strstr(error.text, "id: is not UTF-8"));
+        hook.id = NULL;
+        hook.name = bad[i]; /* which serves as one */
+        assert_int_equal(bb_dispatcher_add(dispatcher, &hook, &error), BB_ERR_WEBHOOK);
+        hook.id = "it has one";
+        assert_int_equal(bb_dispatcher_add(dispatcher, &hook, &error), BB_OK);
+        assert_int_equal(bb_dispatcher_remove(dispatcher, hook.id, NULL), BB_OK);
+    }
+    assert_int_equal(add("caf\xC3\xA9 \xE4\xB8\x96\xF0\x9F\x98\x80"), BB_OK);
+}
+
 static void an_id_has_at_most_255_bytes(void **state) {
     (void)state;
     char id[257];
@@ -277,6 +296,7 @@ int main(void) {
         WITH_DISPATCHER(a_visitor_may_add_and_remove),
         WITH_DISPATCHER(missing_arguments_are_told),
         WITH_DISPATCHER(a_mistake_names_the_webhook_and_the_field),
+        WITH_DISPATCHER(an_id_is_utf8),
         WITH_DISPATCHER(an_id_has_at_most_255_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -251,6 +251,26 @@ static void webhooks_with_different_certificates_share_nothing(void **state) {
     }
 }
 
+/* libcurl tells connections apart by the certificate alone. */
+static void one_with_another_key_or_password_does_not_borrow_a_connection(void **state) {
+    world *w = *state;
+    server *receiver = start(0, both);
+    use(w, server_ca_file(receiver), NULL);
+    bb_webhook hook = with_certificate(hook_to(receiver, "other"), bob, bob_key, "s3cret");
+    set(w, &hook);
+    posting_assert_row(posting_send_one(w->dispatcher, "other"), BB_DELIVERED, 1);
+    enqueue(w);
+    bb_dispatcher_remove(w->dispatcher, "other", NULL);
+    hook = with_certificate(hook_to(receiver, "other"), bob, bob_key, "not it");
+    hook.id = hook.name = "hook";
+    set(w, &hook);
+    assert_fails(w, receiver, "not sent: its client certificate or key");
+    hook = with_certificate(hook, bob, alice_key, NULL);
+    set(w, &hook);
+    assert_fails(w, receiver, "not sent: its client certificate or key");
+    server_stop(receiver);
+}
+
 static void one_without_a_certificate_does_not_borrow_one(void **state) {
     world *w = *state;
     server *receiver = start(0, alice);
@@ -424,6 +444,7 @@ int main(void) {
         WITH_WORLD(a_receiver_that_wants_a_certificate_says_so),
         WITH_WORLD(a_certificate_that_cannot_be_used_is_told),
         WITH_WORLD(webhooks_with_different_certificates_share_nothing),
+        WITH_WORLD(one_with_another_key_or_password_does_not_borrow_a_connection),
         WITH_WORLD(one_without_a_certificate_does_not_borrow_one),
         WITH_WORLD(a_pinned_key_must_be_the_receivers),
         WITH_WORLD(a_pinned_key_needs_a_good_certificate),

@@ -128,6 +128,14 @@ static const struct {
     {"https://evil.example#hooks.slack.com/services/", "fragment"},
     {"https://[fe80::1%25eth0]/p", "zone id"},
     {"https://%31%32%37.0.0.1/p", "percent sign in its host"},
+    /* to libcurl's list of addresses a sign in front is a command about the name behind it */
+    {"https://-hooks.slack.com/p", "neither a name nor an address"},
+    {"https://-:8443/p", "neither a name nor an address"},
+    {"https://+hooks.slack.com/p", ""},
+    {"https://*/p", ""},
+    {"https://*.slack.com/p", ""},
+    {"https://a|b/p", "neither a name nor an address"},
+    {"https://a~b/p", "neither a name nor an address"},
     {"https://[::1/p", ""},
     {"https://[::g]/p", ""},
     /* in the host it may be an internationalised one, elsewhere it is none */
