@@ -130,7 +130,8 @@ static void check_public(const bb_webhook *webhook, const bb_request *request) {
     received.secret_count = 1;
     received.now_ms = strtoll(received.timestamp, NULL, 10) * 1000;
     FUZZ_CHECK(strncmp(received.signature, "v1a,", 4) == 0, "signed by %s", received.signature);
-    int code = received.now_ms > 0 ? bb_webhook_verify(&received, &error) : BB_OK;
+    bool is_time = received.now_ms > 0 && received.now_ms < INT64_C(100000000000000);
+    int code = is_time ? bb_webhook_verify(&received, &error) : BB_OK;
     FUZZ_CHECK(code == BB_OK, "%s: %s", error.text, received.signature);
     FUZZ_CHECK(!strstr(header(request, "webhook-signature", BB_MASKED), received.signature + 4),
                "the signature is shown");
