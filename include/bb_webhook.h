@@ -79,18 +79,18 @@ typedef struct bb_header {
 /* One configured webhook. */
 typedef struct bb_webhook {
     size_t struct_size;
-    const char *id;              /* unique in a dispatcher, up to 255 bytes of UTF-8;
-                                    NULL: the name serves as id */
-    const char *name;            /* for people: reports, errors, the test message */
-    int64_t project_id;          /* 0: events of every project */
-    const char *url;             /* https; a secret. An internationalised host, in UTF-8,
-                                    is used and shown in its xn-- form. NULL:
-                                    bb_options.credentials says it and the next
-                                    three, which must be NULL then */
-    const char *secret;          /* DingTalk, Feishu: signing secret. Custom: Standard
-                                    Webhooks, "whsec_" + base64 of 16 to 64 bytes (prefix
-                                    optional): v1, HMAC-SHA256; or "whsk_" + base64 of an
-                                    Ed25519 seed and its public key: v1a. Others: must be NULL */
+    const char *id;     /* unique in a dispatcher, up to 255 bytes of UTF-8;
+                           NULL: the name serves as id */
+    const char *name;   /* for people: reports, errors, the test message */
+    int64_t project_id; /* 0: events of every project */
+    const char *url;    /* https; up to 4,096 bytes; a secret. An internationalised host, in UTF-8,
+                           is used and shown in its xn-- form. NULL:
+                           bb_options.credentials says it and the next
+                           three, which must be NULL then */
+    const char *secret; /* DingTalk, Feishu: signing secret. Custom: Standard
+                           Webhooks, "whsec_" + base64 of 16 to 64 bytes (prefix
+                           optional): v1, HMAC-SHA256; or "whsk_" + base64 of an
+                           Ed25519 seed and its public key: v1a. Others: must be NULL */
     const char *previous_secret; /* Custom, while a secret is replaced: the old
                                     one, of either form; both signatures are sent,
                                     the new one's first. Others: must be NULL */

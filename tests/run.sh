@@ -61,7 +61,7 @@ $failures"
 }
 
 check asan .
-threaded='thread|post|test_background|test_outbox|test_store'
+threaded='thread|post|credentials|test_background|test_outbox|test_store'
 # shellcheck disable=SC2046 # one word per target
 check tsan "$threaded" $(cd tests/unit && ls | sed -n 's/[.]c$//p' | grep -E "$threaded")
 

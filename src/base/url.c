@@ -11,6 +11,8 @@
 static const char *hygiene(const char *text) {
     if (!text || !*text)
         return "is empty";
+    if (strnlen(text, BB_URL_MAX + 1) > BB_URL_MAX)
+        return "is longer than 4,096 bytes";
     const char *mark = strstr(text, "://"), *host = mark ? mark + strlen("://") : text;
     const char *host_end = mark ? host + strcspn(host, "/?#") : text;
     for (const char *at = text; *at; at++) {

@@ -7,6 +7,10 @@
 
 #include "base/arena.h"
 
+/* In bytes. Each part of one is looked for in every answer: who types it in must not decide how
+ * long that takes. */
+enum { BB_URL_MAX = 4096 };
+
 struct bb_url {
     const char *text;   /* put together from the parts below: what is requested */
     const char *scheme; /* lower case */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* FNV-1a; the hosts are the operator's own, so nobody chooses them to collide. */
+/* FNV-1a. Who types URLs can choose hosts that collide; there are BB_NAMES_MAX at most. */
 static size_t bucket_of(const char *host) {
     uint32_t hash = 2166136261u;
     for (; *host; host++)

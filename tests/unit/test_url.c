@@ -258,6 +258,22 @@ static void a_refusal_says_why(void **state) {
     }
 }
 
+static void a_url_has_at_most_4096_bytes(void **state) {
+    (void)state;
+    static const char begin[] = "https://h.example/";
+    char text[4098];
+    struct bb_url url;
+    const char *why = NULL;
+    memset(text, 'a', sizeof(text));
+    memcpy(text, begin, sizeof(begin) - 1);
+    text[4097] = '\0';
+    assert_int_equal(bb_url_parse(&arena, text, &url, &why), BB_ERR_URL);
+    assert_string_equal(why, "is longer than 4,096 bytes");
+    text[4096] = '\0';
+    assert_int_equal(bb_url_parse(&arena, text, &url, &why), BB_OK);
+    assert_string_equal(url.text, text);
+}
+
 static void no_byte_that_is_no_url_character_is_let_in(void **state) {
     (void)state;
     for (int c = 1; c < 256; c++) {
@@ -450,6 +466,7 @@ int main(void) {
         cmocka_unit_test(a_disguised_host_is_refused),
         cmocka_unit_test(an_internationalised_host_is_given_in_ascii),
         cmocka_unit_test(an_internationalised_host_is_never_half_read),
+        cmocka_unit_test(a_url_has_at_most_4096_bytes),
         cmocka_unit_test(no_byte_that_is_no_url_character_is_let_in),
         cmocka_unit_test(a_parameter_is_taken_out_whole),
         cmocka_unit_test(a_parameter_counts_only_with_a_value),
