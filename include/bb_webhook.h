@@ -79,8 +79,8 @@ typedef struct bb_header {
 /* One configured webhook. */
 typedef struct bb_webhook {
     size_t struct_size;
-    const char *id;     /* unique in a dispatcher, up to 255 bytes of UTF-8;
-                           NULL: the name serves as id */
+    const char *id;     /* unique in a dispatcher, UTF-8, up to 255 bytes; NULL: the name serves as
+                           id, but not with an outbox that keeps what waits (BB_ERR_WEBHOOK) */
     const char *name;   /* for people: reports, errors, the test message */
     int64_t project_id; /* 0: events of every project */
     const char *url;    /* https; up to 4,096 bytes; a secret. An internationalised host, in UTF-8,

@@ -11,6 +11,7 @@
 #include "driver/clock.h"
 #include "driver/process.h"
 #include "driver/store_memory.h"
+#include "event/webhook.h"
 
 /* ---- life ---- */
 
@@ -246,6 +247,17 @@ static int open_queue(bb_dispatcher *d, struct bb_hook *hook, bb_error *error) {
     return bb_fail_memory(error);
 }
 
+/* What waits in an outbox belongs to the webhook's id: a name may be changed. */
+static int check_id(const bb_dispatcher *d, const bb_webhook *webhook, bb_error *error) {
+    bb_webhook own = BB_WEBHOOK_INIT;
+    if (!d->store->vtable->keeps_rows)
+        return BB_OK;
+    int code = bb_struct_read(&own, sizeof own, webhook, "webhook", error);
+    if (code || (own.id && *own.id))
+        return code;
+    return bb_webhook_fail(error, BB_ERR_WEBHOOK, &own, "id: is required with an outbox");
+}
+
 /* Held against this host's own addresses, too. */
 static int make_hook(bb_dispatcher *d, const bb_webhook *webhook, struct bb_hook **hook,
                      bb_error *error) {
@@ -260,6 +272,8 @@ static int change(bb_dispatcher *d, const bb_webhook *webhook, registry_change *
                   bb_error *error) {
     struct bb_hook *hook;
     int code = bb_dispatcher_check(d, error);
+    if (code == BB_OK)
+        code = check_id(d, webhook, error);
     if (code)
         return code;
     code = make_hook(d, webhook, &hook, error);

@@ -21,7 +21,7 @@ static bool add_hook(struct bench_sender *sender, const struct bench_fleet *flee
     snprintf(name, sizeof name, "room %u", i);
     snprintf(url, sizeof url, "http://127.0.%u.%u:%u%s/%u", host / 250, host % 250 + 1, fleet->port,
              i < fleet->hanging ? fleet->hanging_path : fleet->path, i);
-    hook.name = name;
+    hook.id = hook.name = name;
     hook.url = url;
     hook.type = fleet->type;
     hook.activities = BB_ACTIVITY_ALL;

@@ -107,11 +107,39 @@ static void an_outbox_in_memory_has_no_lease(void **state) {
     assert_int_equal(try_to_use(NULL, UINT32_MAX, NULL), BB_OK);
 }
 
+/* Its name would serve as its id, and be changed one day. */
+static void a_webhook_of_a_kept_outbox_needs_an_id(void **state) {
+    (void)state;
+    for (size_t i = 0; i < KINDS; i++) {
+        bb_options options = BB_OPTIONS_INIT;
+        bb_background_options background = BB_BACKGROUND_OPTIONS_INIT;
+        bb_dispatcher *dispatcher = NULL;
+        bb_webhook hook = BB_WEBHOOK_INIT;
+        bb_error error = BB_ERROR_INIT;
+        hook.name = "ops room";
+        hook.type = BB_CUSTOM;
+        hook.url = "https://example.com/";
+        assert_int_equal(openers[i](0, &background.outbox), BB_OK);
+        options.background = &background;
+        assert_int_equal(bb_dispatcher_new(&options, &dispatcher, NULL), BB_OK);
+        assert_int_equal(bb_dispatcher_add(dispatcher, &hook, &error), BB_ERR_WEBHOOK);
+        assert_string_equal(error.text, "webhook \"ops room\": id: is required with an outbox");
+        assert_int_equal(bb_dispatcher_add(dispatcher, NULL, NULL), BB_ERR_ARGUMENT);
+        hook.id = "ops";
+        assert_int_equal(bb_dispatcher_add(dispatcher, &hook, NULL), BB_OK);
+        hook.id = "";
+        assert_int_equal(bb_dispatcher_replace(dispatcher, &hook, NULL), BB_ERR_WEBHOOK);
+        assert_int_equal(bb_dispatcher_free(dispatcher), BB_OK);
+        bb_outbox_free(background.outbox);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lease_that_is_not_longer_than_an_attempt_is_refused),
         cmocka_unit_test(one_that_is_longer_by_a_millisecond_is_taken),
         cmocka_unit_test(an_outbox_in_memory_has_no_lease),
+        cmocka_unit_test(a_webhook_of_a_kept_outbox_needs_an_id),
     };
     return cmocka_run_group_tests(tests, make_outboxes, remove_outboxes);
 }
