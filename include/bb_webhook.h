@@ -100,7 +100,9 @@ typedef struct bb_webhook {
                                     taken for secrets. Not those that the library,
                                     HTTP or `authorization` sets: Host, User-Agent,
                                     Content-..., webhook-... and the like */
-    size_t header_count;
+    uint32_t header_count;
+    int insecure_allow_private_addresses; /* not 0: this one's receiver may be inside the network,
+                                             on any port: see bb_webhook_egress.h */
     bb_type type;
     uint32_t activities;            /* set of bb_activity; 0 matches nothing */
     bb_language language;           /* 0: English */
@@ -142,10 +144,6 @@ typedef struct bb_webhook {
                                         public key (SubjectPublicKeyInfo); several with ; between:
                                         one must be it, and its certificate good */
     const char *ca_file;             /* PEM bundle, in place of the options'; NULL: theirs */
-
-    int insecure_allow_private_addresses; /* not 0: this one's receiver may be inside the network,
-                                             on any port: see bb_webhook_egress.h */
-    int reserved;                         /* zero */
 } bb_webhook;
 #define BB_WEBHOOK_INIT BB_INIT_STRUCT(bb_webhook)
 

@@ -132,7 +132,7 @@ int bb_batch_request(const struct bb_batch *batch, const struct bb_hook *hook,
                      const struct bb_rendering *rendering, const struct bb_signing *signing,
                      struct bb_request *request, bb_error *error) {
     const struct bb_endpoint *endpoint = bb_hook_endpoint(hook);
-    if (!request->url.text && !bb_url_split(&request->arena, hook->target, &request->url))
+    if (!request->url.text && !bb_url_split(&request->arena, bb_hook_target(hook), &request->url))
         return bb_fail_memory(error);
     request->body = rendering->body.data;
     request->length = rendering->body.length;

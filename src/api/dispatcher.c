@@ -239,7 +239,7 @@ typedef int registry_change(struct bb_registry *registry, struct bb_hook *hook, 
 /* What waits in an outbox for a webhook that has been added is found by its queue. */
 static int open_queue(bb_dispatcher *d, struct bb_hook *hook, bb_error *error) {
     pthread_mutex_lock(&d->lock);
-    bool is_open = bb_standing_with_queue(d, hook) || hook->is_gone;
+    bool is_open = bb_standing_with_queue(d, hook) || bb_hook_is_gone(hook);
     pthread_mutex_unlock(&d->lock);
     if (is_open)
         return BB_OK;

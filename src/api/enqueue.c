@@ -57,7 +57,7 @@ static int find_queues_of(struct bb_dispatcher *d, struct entry *entry) {
         struct bb_hook *hook = entry->hooks.items[i];
         struct bb_standing *standing = bb_standing_with_queue(d, hook);
         if (!standing)
-            return hook->is_gone ? CHANGED : BB_ERR_NO_MEMORY;
+            return bb_hook_is_gone(hook) ? CHANGED : BB_ERR_NO_MEMORY;
         standing->lane.puts++;
         entry->standings[entry->count] = standing;
         entry->puts[entry->count++] = (struct bb_put){

@@ -168,7 +168,7 @@ static void send_request(struct bb_courier_flight *flight, const struct bb_addre
     transfer->owner = flight;
     transfer->tls = bb_hook_tls(flight->hook);
     transfer->allow_private = flight->hook->webhook.insecure_allow_private_addresses != 0;
-    transfer->is_signed_url = flight->request.url.text != flight->sender->target;
+    transfer->is_signed_url = flight->request.url.text != bb_hook_target(flight->sender);
     transfer->addresses = addresses ? addresses->list : NULL;
     transfer->addresses_version = addresses ? addresses->version : 0;
     if (code || !bb_engine_start(flight->courier->engine, transfer))
@@ -203,7 +203,7 @@ static void on_looked_up(struct bb_lookup *lookup, const struct bb_addresses *ad
 static struct bb_http_target *target_of(const struct bb_courier_flight *flight) {
     struct bb_hook *hook = flight->sender;
     if (!hook->parsed)
-        hook->parsed = bb_http_target_new(&settings_of(flight)->mem, hook->target,
+        hook->parsed = bb_http_target_new(&settings_of(flight)->mem, bb_hook_target(hook),
                                           &flight->courier->dispatcher->targets);
     return hook->parsed;
 }
@@ -275,7 +275,7 @@ static bool needs_id(const struct bb_courier_flight *flight) {
 static bool take_sender(struct bb_courier_flight *flight) {
     bb_error error = BB_ERROR_INIT;
     int code = bb_hook_present(settings_of(flight), flight->hook, &flight->sender, &error);
-    if (!flight->hook->target) /* the host was called back, and took its time */
+    if (!bb_hook_target(flight->hook)) /* the host was called back, and took its time */
         flight->courier->now = bb_dispatcher_moment(flight->courier->dispatcher);
     if (code == BB_ERR_NO_MEMORY)
         put_off(flight, NO_MEMORY_MS);

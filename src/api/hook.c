@@ -7,6 +7,8 @@
 #include "base/digest.h"
 #include "event/webhook.h"
 
+#define IS_GONE (1u << 30) /* in `references`: there are never as many */
+
 /* The one block that is kept; the texts of both arguments are copied. `target` may be NULL. */
 static struct bb_hook *keep(const bb_allocator *mem, const bb_webhook *webhook,
                             const char *target) {
@@ -21,8 +23,11 @@ static struct bb_hook *keep(const bb_allocator *mem, const bb_webhook *webhook,
     hook->mem = mem;
     hook->webhook = *webhook;
     bb_webhook_pack(&hook->webhook, hook->texts);
-    hook->target = has_own_target ? memcpy(hook->texts + size, target, target_size)
-                                  : (const void *)hook->webhook.url;
+    if (has_own_target)
+        memcpy(hook->texts + size, target, target_size);
+    hook->target_at = has_own_target ? (uint32_t)size
+                      : target       ? (uint32_t)(hook->webhook.url - hook->texts)
+                                     : UINT32_MAX;
     return hook;
 }
 
@@ -92,7 +97,7 @@ int bb_hook_present(const struct bb_settings *settings, struct bb_hook *hook,
                     struct bb_hook **present, bb_error *error) {
     bb_credentials given = BB_CREDENTIALS_INIT;
     const bb_options *options = &settings->options;
-    *present = hook->target ? bb_hook_retain(hook) : NULL;
+    *present = bb_hook_target(hook) ? bb_hook_retain(hook) : NULL;
     if (*present)
         return BB_OK;
     if (options->credentials(options->credentials_user, hook->webhook.id, &given) != 0)
@@ -112,6 +117,18 @@ const char *bb_hook_why(const struct bb_hook *hook, const bb_error *error) {
     return error->text + (strncmp(error->text, named, (size_t)length) == 0 ? length : 0);
 }
 
+const char *bb_hook_target(const struct bb_hook *hook) {
+    return hook->target_at == UINT32_MAX ? NULL : hook->texts + hook->target_at;
+}
+
+void bb_hook_set_gone(struct bb_hook *hook) {
+    atomic_fetch_or_explicit(&hook->references, IS_GONE, memory_order_relaxed);
+}
+
+bool bb_hook_is_gone(const struct bb_hook *hook) {
+    return (atomic_load_explicit(&hook->references, memory_order_relaxed) & IS_GONE) != 0;
+}
+
 const struct bb_endpoint *bb_hook_endpoint(const struct bb_hook *hook) {
     return bb_endpoint_of(hook->webhook.type);
 }
@@ -127,13 +144,14 @@ struct bb_hook *bb_hook_retain(struct bb_hook *hook) {
 
 static size_t size_of(const struct bb_hook *hook) {
     bb_webhook texts = hook->webhook;
-    bool has_own_target = hook->target != hook->webhook.url;
-    return sizeof *hook + bb_webhook_pack(&texts, NULL) +
-           (has_own_target ? strlen(hook->target) + 1 : 0);
+    const char *target = bb_hook_target(hook);
+    bool has_own_target = target != hook->webhook.url;
+    return sizeof *hook + bb_webhook_pack(&texts, NULL) + (has_own_target ? strlen(target) + 1 : 0);
 }
 
 void bb_hook_release(struct bb_hook *hook) {
-    if (!hook || atomic_fetch_sub_explicit(&hook->references, 1, memory_order_acq_rel) != 1)
+    if (!hook ||
+        (atomic_fetch_sub_explicit(&hook->references, 1, memory_order_acq_rel) & ~IS_GONE) != 1)
         return;
     bb_standing_release(hook->standing);
     bb_http_target_free(hook->parsed);

@@ -16,15 +16,13 @@ struct bb_http_target;
  */
 struct bb_hook {
     bb_webhook webhook;
-    const char *target; /* the URL that is requested, before signing; often webhook.url itself.
-                           NULL: only known at each attempt */
     const bb_allocator *mem;
     uint64_t serial; /* in the order in which webhooks were added */
 
     _Atomic(struct bb_standing *) standing; /* counted, set once; NULL: nothing is known of it */
     struct bb_http_target *parsed; /* `target`, kept between attempts: the driving thread's */
-    atomic_uint references;
-    bool is_gone; /* removed or replaced: nothing new is known of it. Under the dispatcher's lock */
+    atomic_uint references;        /* and whether it is gone */
+    uint32_t target_at;            /* in `texts`; UINT32_MAX: there is none */
     alignas(const char *) char texts[];
 };
 
@@ -41,6 +39,14 @@ int bb_hook_present(const struct bb_settings *settings, struct bb_hook *hook,
 
 /* The same sentence without the webhook's name, for those who have said it. */
 const char *bb_hook_why(const struct bb_hook *hook, const bb_error *error);
+
+/* The URL that is requested, before signing; often webhook.url itself. NULL: it is only known at
+ * each attempt. */
+const char *bb_hook_target(const struct bb_hook *hook);
+
+/* Removed or replaced: nothing new is known of it. Under the dispatcher's lock. */
+void bb_hook_set_gone(struct bb_hook *hook);
+bool bb_hook_is_gone(const struct bb_hook *hook);
 
 const struct bb_endpoint *bb_hook_endpoint(const struct bb_hook *hook);
 

@@ -42,7 +42,7 @@ static struct bb_standing *make(struct bb_dispatcher *d, struct bb_hook *hook) {
 }
 
 static struct bb_standing *find_or_make(struct bb_dispatcher *d, struct bb_hook *hook) {
-    return hook->standing || hook->is_gone ? hook->standing : make(d, hook);
+    return hook->standing || bb_hook_is_gone(hook) ? hook->standing : make(d, hook);
 }
 
 static void open_queue(struct bb_dispatcher *d, struct bb_lane *lane, const char *webhook_id) {
@@ -120,7 +120,7 @@ static void remove_hook(struct bb_dispatcher *d, struct bb_standing *standing) {
 void bb_standing_move(struct bb_dispatcher *d, struct bb_hook *old, struct bb_hook *hook) {
     pthread_mutex_lock(&d->lock);
     struct bb_standing *standing = old->standing;
-    old->is_gone = true;
+    bb_hook_set_gone(old);
     if (standing && standing->hook == old && hook)
         replace_hook(d, standing, hook);
     else if (standing && standing->hook == old)

@@ -10,7 +10,7 @@ static void set_headers(bb_webhook *hook) {
     static const bb_header headers[] = {{"X-Tenant", "shop"}, {"X-Region", "eu-central"}};
     hook->authorization = "Bearer 5f4dcc3b5aa765d61d8327deb882cf99";
     hook->headers = headers;
-    hook->header_count = sizeof headers / sizeof *headers;
+    hook->header_count = (uint32_t)(sizeof headers / sizeof *headers);
 }
 
 static bool add_hook(struct bench_sender *sender, const struct bench_fleet *fleet, unsigned i) {

@@ -116,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (size_t i = 0; i < count; i++)
         headers[i] = (bb_header){.name = fuzz_text(&input), .value = fuzz_text(&input)};
     webhook.headers = headers;
-    webhook.header_count = count;
+    webhook.header_count = (uint32_t)count;
     int code = bb_webhook_prepare(NULL, &webhook, &s.event, &attempt, &request, &error);
     if (fuzz_check_error("prepare", code, &error))
         check_taken(&webhook, request);

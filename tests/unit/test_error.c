@@ -173,7 +173,7 @@ static void no_public_struct_ends_in_padding(void **state) {
     ENDS_WITH(bb_task, skipped_reason);
     ENDS_WITH(bb_mention, reserved);
     ENDS_WITH(bb_event, mention_count);
-    ENDS_WITH(bb_webhook, reserved);
+    ENDS_WITH(bb_webhook, ca_file);
     ENDS_WITH(bb_options, egress);
     ENDS_WITH(bb_egress, reserved);
     ENDS_WITH(bb_credentials, kept);

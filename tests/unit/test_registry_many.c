@@ -45,7 +45,7 @@ static void a_hook_is_one_block_without_doubles(void **state) {
     assert_null(plain->webhook.name);
     assert_null(plain->webhook.issue_types);
     assert_ptr_equal(same->webhook.name, same->webhook.id);
-    assert_ptr_equal(same->target, same->webhook.url); /* requested as it was given */
+    assert_ptr_equal(bb_hook_target(same), same->webhook.url); /* requested as it was given */
     webhook.type = BB_DISCORD;
     webhook.name = "room";
     webhook.url = "https://discord.com/api/webhooks/123456789012345678/abcdefghijkl";
@@ -61,7 +61,7 @@ static void a_hook_is_one_block_without_doubles(void **state) {
     assert_string_equal(full->webhook.issue_types[1], "data");
     assert_ptr_not_equal(full->webhook.issue_types[1], types[1]);
     assert_string_equal(
-        full->target,
+        bb_hook_target(full),
         "https://discord.com/api/v10/webhooks/123456789012345678/abcdefghijkl?wait=true");
     bb_hook_release(plain);
     bb_hook_release(same);
