@@ -145,7 +145,7 @@ struct bb_hook *bb_hook_retain(struct bb_hook *hook) {
 static size_t size_of(const struct bb_hook *hook) {
     bb_webhook texts = hook->webhook;
     const char *target = bb_hook_target(hook);
-    bool has_own_target = target != hook->webhook.url;
+    bool has_own_target = target && target != hook->webhook.url;
     return sizeof *hook + bb_webhook_pack(&texts, NULL) + (has_own_target ? strlen(target) + 1 : 0);
 }
 
