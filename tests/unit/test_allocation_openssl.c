@@ -18,19 +18,11 @@
 
 #include "base/digest.h"
 #include "support/alloc.h"
+#include "support/vectors.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* As in test_verify.c: of Standard Webhooks' own repository, and of Svix's tests. */
-#define WHSEC "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-#define WHSK                                                                                       \
-    "whsk_6Xb/dCcHpPea21PS1N9VY/"                                                                  \
-    "NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
-#define WHPK "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
-#define V1 "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-#define V1A                                                                                        \
-    "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/"                                                       \
-    "enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg=="
+/* V1A, but for a bit near its end. */
 #define FALSE_V1A                                                                                  \
     "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/"                                                       \
     "enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAA=="

@@ -13,19 +13,10 @@
 #include "bb_webhook_verify.h"
 #include "endpoint/endpoint.h"
 #include "support/samples.h"
+#include "support/vectors.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The vectors of Standard Webhooks' own repository (v1) and of Svix's tests (v1a). */
-#define WHSEC "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-#define WHSK                                                                                       \
-    "whsk_6Xb/dCcHpPea21PS1N9VY/"                                                                  \
-    "NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
-#define WHPK "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
-#define V1 "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-#define V1A                                                                                        \
-    "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/"                                                       \
-    "enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg=="
 #define OTHER "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define TIME_S INT64_C(1614265330)
 
