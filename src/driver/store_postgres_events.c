@@ -105,16 +105,13 @@ static bool read_unmatched(struct bb_postgres *s, struct news *news, const PGres
     bb_error error = BB_ERROR_INIT;
     char reason[BB_NOTE_REASON];
     int64_t event = bb_postgres_db_int(found, row, 0, 0);
-    struct bb_parcel *parcel = bb_parcel_of_json(
-        &s->config.mem, event, PQgetvalue(found, row, JSON), (size_t)PQgetlength(found, row, JSON));
-    *is_bad = parcel && !bb_parcel_open(parcel, &error) && error.code != BB_ERR_NO_MEMORY;
-    bool is_good = parcel && parcel->event;
-    if (is_good)
+    struct bb_parcel *parcel = bb_parcel_read(&s->config.mem, event, PQgetvalue(found, row, JSON),
+                                              (size_t)PQgetlength(found, row, JSON), &error);
+    if (parcel)
         keep_unmatched(s, event, parcel);
-    else
-        bb_parcel_release(parcel);
+    *is_bad = !parcel && error.code != BB_ERR_NO_MEMORY;
     if (!*is_bad)
-        return is_good;
+        return parcel != NULL;
     bb_note_unreadable(reason, &error);
     bb_note_tell_unreadable(&s->host, event, reason);
     bb_postgres_rows_add(&news->bad, event, reason);

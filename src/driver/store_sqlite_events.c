@@ -168,11 +168,10 @@ static const char *why_unreadable(struct bb_sqlite *s, int64_t number, const cha
                                   bool *failed) {
     bb_error error = BB_ERROR_INIT;
     char reason[BB_NOTE_REASON];
-    struct bb_parcel *parcel = bb_sqlite_parcel(s, NULL, number, json);
-    bool is_bad = parcel && !bb_parcel_open(parcel, &error) && error.code != BB_ERR_NO_MEMORY;
-    *failed = !parcel || (!parcel->event && !is_bad);
+    struct bb_parcel *parcel = bb_parcel_read(&s->config.mem, number, json, strlen(json), &error);
     bb_parcel_release(parcel);
-    if (!is_bad)
+    *failed = !parcel && error.code == BB_ERR_NO_MEMORY;
+    if (parcel || *failed)
         return NULL;
     bb_note_unreadable(reason, &error);
     return bb_arena_copy(&s->scratch, reason, strlen(reason));

@@ -286,13 +286,10 @@ static struct bb_parcel *read_unmatched(struct bb_sqlite *s, int64_t *number) {
     bool is_there = bb_sqlite_db_step(row, &failed);
     if (is_there) {
         *number = sqlite3_column_int64(row, 0);
-        parcel = bb_sqlite_parcel(s, NULL, *number, (const char *)sqlite3_column_text(row, 1));
+        const char *json = (const char *)sqlite3_column_text(row, 1);
+        parcel = bb_parcel_read(&s->config.mem, *number, json, json ? strlen(json) : 0, NULL);
     }
     sqlite3_reset(row);
-    if (parcel && !bb_parcel_open(parcel, NULL)) {
-        bb_parcel_release(parcel);
-        parcel = NULL;
-    }
     s->has_unmatched = parcel != NULL;
     s->has_news |= !parcel;
     return parcel;

@@ -211,6 +211,17 @@ const bb_event *bb_parcel_open(struct bb_parcel *parcel, bb_error *error) {
     return parcel->event = bb_event_doc_named(parcel->document, parcel->id);
 }
 
+struct bb_parcel *bb_parcel_read(const bb_allocator *mem, int64_t number, const char *json,
+                                 size_t length, bb_error *error) {
+    struct bb_parcel *parcel = bb_parcel_of_json(mem, number, json, length);
+    if (!parcel)
+        bb_fail_memory(error);
+    if (parcel && bb_parcel_open(parcel, error))
+        return parcel;
+    bb_parcel_release(parcel);
+    return NULL;
+}
+
 /* ---- life ---- */
 
 struct bb_parcel *bb_parcel_retain(struct bb_parcel *parcel) {
