@@ -1,5 +1,7 @@
 #include "driver/store_leases.h"
 
+#include <utlist.h>
+
 #include "driver/store_memory.h"
 
 /* ---- claims that have ended ---- */
@@ -44,8 +46,16 @@ void bb_settled_forget(struct bb_settled *settled, struct bb_store *memory, cons
         settled->is_urgent = false;
 }
 
+static int compare(const struct bb_delivery *a, const struct bb_delivery *b) {
+    return (a->claim.number > b->claim.number) - (a->claim.number < b->claim.number);
+}
+
+void bb_settled_sort(struct bb_settled *settled) {
+    LL_SORT2(settled->first, compare, claim.next);
+}
+
 bool bb_settled_is_due(const struct bb_settled *settled, int64_t now_ms) {
-    return settled->is_urgent || settled->count >= BB_LEASES_BATCH ||
+    return settled->is_urgent || settled->count >= BB_LEASES_WRITE ||
            (settled->first && now_ms - settled->since_ms >= BB_LEASES_WRITE_MS);
 }
 
@@ -68,10 +78,9 @@ int64_t bb_settled_oldest_ms(const struct bb_settled *settled, const struct bb_q
 /* ---- rows that are leased ---- */
 
 size_t bb_leases_room(struct bb_store *memory, struct bb_queue *queue, size_t queues) {
-    enum { LEAST = 8 };
     size_t share = BB_LEASES_MOST / (queues ? queues : 1);
     size_t has = memory->vtable->waiting(memory, queue);
-    share = share < LEAST ? LEAST : share;
+    share = share < BB_LEASES_LEAST ? BB_LEASES_LEAST : share;
     return has < share ? share - has : 0;
 }
 

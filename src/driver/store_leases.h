@@ -6,9 +6,12 @@
 #include "delivery/store.h"
 
 enum {
-    BB_LEASES_BATCH = 256,     /* rows that are leased, or settled, in one transaction */
+    BB_LEASES_BATCH = 512,     /* rows that are leased in one transaction */
+    BB_LEASES_LEAST = 8,       /* of one queue: fewer are not worth a statement, when more wait */
+    BB_LEASES_NEWS = 256,      /* events that become deliveries in one transaction */
     BB_LEASES_MOST = 1024,     /* about, waiting in memory: of use to nobody else */
-    BB_LEASES_WRITE_MS = 20,   /* after which what was settled is written, be it ever so little */
+    BB_LEASES_WRITE = 1024,    /* settled, which are written at once ... */
+    BB_LEASES_WRITE_MS = 20,   /* ... and after so long, be they ever so few */
     BB_LEASES_TRUSTED = 2,     /* claims of one row; it is a suspect after that */
     BB_LEASES_SUSPECT_MS = 100 /* between two looks for whether a suspect's turn has come */
 };
@@ -25,7 +28,7 @@ static inline int64_t bb_leases_least(int64_t a, int64_t b) {
 /* ---- claims that have ended */
 
 struct bb_settled {
-    struct bb_delivery *first; /* not written yet, the last one first */
+    struct bb_delivery *first; /* not written yet */
     size_t count;
     size_t ended; /* of these: not to be retried or released */
     int64_t since_ms;
@@ -43,6 +46,9 @@ void bb_settled_release(struct bb_settled *settled, struct bb_store *memory, str
 /* Forgets them, of one queue or (NULL) of all, written or not; `mem` has their notes. */
 void bb_settled_forget(struct bb_settled *settled, struct bb_store *memory, const bb_allocator *mem,
                        const struct bb_queue *queue);
+
+/* By their numbers: what lies together in the database is written together. */
+void bb_settled_sort(struct bb_settled *settled);
 
 /* They are many, have waited long enough, or others wait for them. */
 bool bb_settled_is_due(const struct bb_settled *settled, int64_t now_ms);

@@ -125,7 +125,7 @@ static bool read_news(struct bb_postgres *s, struct bb_postgres_leased *leased, 
     int rows = bb_postgres_db_rows(found);
     int64_t count = bb_postgres_db_int(found, 0, FOUND, 0);
     leased->has_found = rows > 0;
-    leased->has_more = count == BB_LEASES_BATCH || count > rows;
+    leased->has_more = count == BB_LEASES_NEWS || count > rows;
     bb_postgres_forget_unmatched(s);
     for (int i = 0; ok && i < rows; i++) {
         if (!PQgetisnull(found, i, JSON)) {
@@ -148,7 +148,7 @@ static bool look_for_news(struct bb_postgres *s, struct bb_postgres_leased *leas
         return true;
     if (!send_matches(s))
         return false;
-    bb_postgres_db_send(&s->db, BB_PG_NEW_EVENTS, "ii", (int64_t)BB_LEASES_BATCH, (int64_t)MOST);
+    bb_postgres_db_send(&s->db, BB_PG_NEW_EVENTS, "ii", (int64_t)BB_LEASES_NEWS, (int64_t)MOST);
     return bb_postgres_db_exchange(&s->db) && read_news(s, leased, news);
 }
 

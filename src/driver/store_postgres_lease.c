@@ -78,15 +78,13 @@ static struct bb_postgres_queue *of_node(struct bb_heap_node *node) {
 
 /* ---- leasing ---- */
 
-/* Of the queues that are due, until there are enough to share a batch; fewer than LEAST of one are
- * not worth it. */
-enum { LEAST = 8, QUEUES = BB_LEASES_BATCH / LEAST };
+enum { QUEUES = BB_LEASES_BATCH / BB_LEASES_LEAST };
 
 /* Takes them out of the heap; one that is full stays out until some of it is claimed. */
 static size_t choose_due(struct bb_postgres *s, struct bb_postgres_share shares[QUEUES],
                          size_t left) {
     size_t count = 0;
-    while (s->due.root && s->due.root->key <= s->now_ms && count < QUEUES) {
+    while (s->due.root && s->due.root->key <= s->now_ms && count < QUEUES && count < left) {
         struct bb_postgres_queue *q = of_node(s->due.root);
         size_t room = bb_leases_room(s->memory, q->queue, s->queue_count);
         q->is_full = room == 0;

@@ -45,7 +45,8 @@
     "   WHERE webhook = q.webhook AND lease = 0 AND " choice                                       \
     "   ORDER BY " by ", number LIMIT q.most FOR UPDATE SKIP LOCKED) AS c),"                       \
     " leased AS ("                                                                                 \
-    "  UPDATE bb_delivery SET lease = $4, leased_until_ms = " NOW_MS " + $5, claims = claims + 1"  \
+    "  UPDATE bb_delivery SET lease = $4, leased_until_ms = (SELECT " NOW_MS ") + $5,"             \
+    "  claims = claims + 1"                                                                        \
     "  WHERE number = ANY(ARRAY(SELECT number FROM chosen)) RETURNING *)"                          \
     " SELECT " LEASED_ROW("l", "l.webhook, l." by ", l.number") " FROM leased l"                   \
     " ORDER BY l.webhook, l." by ", l.number"
@@ -186,7 +187,7 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         "  INSERT INTO bb_delivery(webhook, event, enqueued_ms, due_ms, order_key, is_held, lease,"
         "  leased_until_ms, claims) SELECT webhook, event, enqueued_ms, due_ms, order_key, is_held,"
         "  CASE WHEN is_leased THEN $5::bigint ELSE 0 END,"
-        "  CASE WHEN is_leased THEN " NOW_MS " + $6 ELSE 0 END,"
+        "  CASE WHEN is_leased THEN (SELECT " NOW_MS ") + $6 ELSE 0 END,"
         "  CASE WHEN is_leased THEN 1 ELSE 0 END"
         "  FROM leasable ORDER BY event, place RETURNING *)"
         " (SELECT " LEASED_ROW("p", "p.number") " FROM put p WHERE p.lease <> 0 ORDER BY p.number)"
@@ -247,7 +248,7 @@ static const char *const texts[BB_PG_STATEMENTS] = {
 
     [BB_PG_RENEW] =
         OWN_ROWS("", "", "")
-        "UPDATE bb_delivery SET leased_until_ms = " NOW_MS " + $3 WHERE " ARE_OWN
+        "UPDATE bb_delivery SET leased_until_ms = (SELECT " NOW_MS ") + $3 WHERE " ARE_OWN
         " RETURNING number, lease",
 
     /* What became of them is not known: they may have been sent. */

@@ -74,11 +74,11 @@ struct bb_postgres {
     size_t numbers;
     struct bb_heap due; /* of the queues that have something to lease */
     struct bb_settled settled;
-    struct bb_postgres_unmatched unmatched[BB_LEASES_BATCH]; /* of the last look, ... */
-    size_t unmatched_count, unmatched_at;                    /* ... from the next one on */
-    struct bb_postgres_rows matched;                         /* to be written by the next pass */
-    bool has_news;                                           /* events were put, or may have been */
-    bool has_expired;                                        /* leases, which are to be freed */
+    struct bb_postgres_unmatched unmatched[BB_LEASES_NEWS]; /* of the last look, ... */
+    size_t unmatched_count, unmatched_at;                   /* ... from the next one on */
+    struct bb_postgres_rows matched;                        /* to be written by the next pass */
+    bool has_news;                                          /* events were put, or may have been */
+    bool has_expired;                                       /* leases, which are to be freed */
     bool has_flow_news;      /* a queue has ended attempts, or a pause of its own, to be written */
     bool has_others_pauses;  /* a queue has one */
     int64_t look_again_ms;   /* for what others have written */

@@ -95,12 +95,12 @@ static bool run(sqlite3_stmt *statement) {
 /* The caller may wait, but nobody else for the store's lock meanwhile. */
 static bool begin(struct bb_sqlite *s) {
     enum { TRIES = 1000, PAUSE_MS = 5 };
-    bool ok = bb_sqlite_db_run(&s->db, BB_SQL_BEGIN, "");
+    bool ok = bb_sqlite_begin(s);
     for (int i = 0; i < TRIES && !ok && bb_sqlite_db_is_busy(&s->db); i++) {
         pthread_mutex_unlock(&s->lock);
         sqlite3_sleep(PAUSE_MS);
         pthread_mutex_lock(&s->lock);
-        ok = bb_sqlite_db_run(&s->db, BB_SQL_BEGIN, "");
+        ok = bb_sqlite_begin(s);
     }
     return ok;
 }

@@ -49,16 +49,20 @@ static const char tables[] =
 
 /* ---- statements ---- */
 
-#define ROWS                                                                                       \
-    "SELECT d.number, d.event, d.enqueued_ms, d.due_ms, d.order_key, d.attempts, d.steps,"         \
-    " d.unknowns, e.json, EXISTS(SELECT 1 FROM bb_shared s WHERE s.event = d.event), d.claims "    \
-    "FROM "                                                                                        \
-    "bb_delivery d CROSS JOIN bb_event e ON e.number = d.event"
+/* Up to ?3 of the webhook ?1 that `choice` finds, for the lease ?4 until ?5. */
+#define LEASE(choice, by)                                                                          \
+    "UPDATE bb_delivery SET lease = ?4, leased_until_ms = ?5, claims = claims + 1 WHERE number IN" \
+    " (SELECT number FROM bb_delivery WHERE webhook = ?1 AND lease = 0 AND " choice                \
+    " ORDER BY " by ", number LIMIT ?3)"                                                           \
+    " RETURNING number, event, enqueued_ms, due_ms, order_key, attempts, steps, unknowns,"         \
+    " EXISTS(SELECT 1 FROM bb_shared WHERE bb_shared.event = bb_delivery.event), claims,"          \
+    " (SELECT json FROM bb_event WHERE bb_event.number = bb_delivery.event)"
 
 static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [BB_SQL_COMMIT] = "COMMIT",
     [BB_SQL_ROLLBACK] = "ROLLBACK",
+    [BB_SQL_NOW] = "SELECT " NOW_MS,
     [BB_SQL_PUT] = "INSERT INTO bb_event(json, webhooks, key, enqueued_ms, due_ms)"
                    " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
     [BB_SQL_IS_COMMITTED] = "SELECT 1 WHERE (SELECT fanned_out FROM bb_outbox_version) >= ?1 OR"
@@ -76,7 +80,7 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
                        " is_held) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [BB_SQL_DELIVER_LEASED] =
         "INSERT INTO bb_delivery(webhook, event, enqueued_ms, due_ms, order_key, is_held, lease,"
-        " leased_until_ms, claims) VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, " NOW_MS " + ?7, 1)",
+        " leased_until_ms, claims) VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, 1)",
     [BB_SQL_DELIVER_TO_NOBODY] =
         "INSERT INTO bb_delivery(webhook, event, enqueued_ms, due_ms, order_key, is_held)"
         " SELECT 0, number, enqueued_ms, due_ms, 0, 0 FROM bb_event WHERE number = ?1",
@@ -86,16 +90,11 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_FIND_WEBHOOK] = "SELECT number FROM bb_webhook WHERE id = ?1",
     [BB_SQL_DUE_MS] = "SELECT due_ms FROM bb_delivery WHERE webhook = ?1 AND lease = 0 AND"
                       " is_held = 0 ORDER BY due_ms LIMIT 1",
-    [BB_SQL_DUE] = ROWS " WHERE d.webhook = ?1 AND d.lease = 0 AND d.is_held = 0"
-                        " AND d.due_ms <= ?2 ORDER BY d.due_ms, d.number LIMIT ?3",
-    [BB_SQL_OLDER] = ROWS " WHERE d.webhook = ?1 AND d.lease = 0 AND d.enqueued_ms < ?2"
-                          " ORDER BY d.enqueued_ms, d.number LIMIT ?3",
-    [BB_SQL_LEASE] = "UPDATE bb_delivery SET lease = ?2, leased_until_ms = " NOW_MS " + ?3,"
-                     " claims = claims + 1 WHERE number = ?1",
-    [BB_SQL_RENEW] = "UPDATE bb_delivery SET leased_until_ms = " NOW_MS " + ?3 WHERE number = ?1"
-                     " AND lease = ?2",
+    [BB_SQL_DUE] = LEASE("is_held = 0 AND due_ms <= ?2", "due_ms"),
+    [BB_SQL_OLDER] = LEASE("enqueued_ms < ?2", "enqueued_ms"),
+    [BB_SQL_RENEW] = "UPDATE bb_delivery SET leased_until_ms = ?3 WHERE number = ?1 AND lease = ?2",
     [BB_SQL_FREE_EXPIRED] = "UPDATE bb_delivery SET lease = 0 WHERE lease <> 0 AND"
-                            " leased_until_ms <= " NOW_MS,
+                            " leased_until_ms <= ?1",
     [BB_SQL_RELEASE] = "UPDATE bb_delivery SET lease = 0, claims = claims - 1 WHERE number = ?1"
                        " AND lease = ?2",
     [BB_SQL_UNCLAIM] = "UPDATE bb_delivery SET claims = claims - 1 WHERE number = ?1 AND"
@@ -107,9 +106,9 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_END_SHARED] = "DELETE FROM bb_shared WHERE event = ?1 AND open = 0",
     [BB_SQL_END_EVENT] = "DELETE FROM bb_event WHERE number = ?1",
     [BB_SQL_LOG] = "INSERT INTO bb_attempt(delivery, webhook, at_ms, duration_ms, attempt, verdict,"
-                   " status, code, words) VALUES(?1, ?2, " NOW_MS ", ?3, ?4, ?5, ?6, ?7, ?8)",
-    [BB_SQL_DIE] = "INSERT INTO bb_dead SELECT number, webhook, event, enqueued_ms, " NOW_MS
-                   ", ?3, ?4, ?5 FROM bb_delivery WHERE number = ?1 AND lease = ?2",
+                   " status, code, words) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [BB_SQL_DIE] = "INSERT INTO bb_dead SELECT number, webhook, event, enqueued_ms,"
+                   " ?3, ?4, ?5, ?6 FROM bb_delivery WHERE number = ?1 AND lease = ?2",
     /* When all that is left of the event is dead. */
     [BB_SQL_FREE_KEY] = "UPDATE bb_event SET key = NULL WHERE number = ?1 AND key IS NOT NULL AND"
                         " ifnull((SELECT open FROM bb_shared WHERE event = ?1), 1) <="

@@ -97,7 +97,7 @@ static bool deliver_leased(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
                            struct bb_parcel *parcel) {
     bool ok = bb_sqlite_db_run(&s->db, BB_SQL_DELIVER_LEASED, "iiiiiii", q->number, event->number,
                                event->enqueued_ms, event->due_ms, order_key, leased->leases.lease,
-                               s->config.lease_ms);
+                               bb_leases_later(s->clock_ms, s->config.lease_ms));
     const struct bb_delivery delivery = {
         .parcel = parcel,
         .queue = q->queue,
@@ -178,12 +178,12 @@ static const char *why_unreadable(struct bb_sqlite *s, int64_t number, const cha
 }
 
 /* Up to one that is not matched yet, so that none is overtaken. */
-static bool read_new(struct bb_sqlite *s, struct fresh events[BB_LEASES_BATCH], size_t *count) {
+static bool read_new(struct bb_sqlite *s, struct fresh events[BB_LEASES_NEWS], size_t *count) {
     bool failed = false;
-    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_NEW_EVENTS, "i", (int64_t)BB_LEASES_BATCH);
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_NEW_EVENTS, "i", (int64_t)BB_LEASES_NEWS);
     *count = 0;
     s->has_unmatched = false;
-    while (!s->has_unmatched && *count < BB_LEASES_BATCH && !failed &&
+    while (!s->has_unmatched && *count < BB_LEASES_NEWS && !failed &&
            bb_sqlite_db_step(row, &failed)) {
         struct fresh event = read_fresh(s, row);
         bool is_matched = sqlite3_column_type(row, 1) != SQLITE_NULL;
@@ -199,7 +199,7 @@ static bool read_new(struct bb_sqlite *s, struct fresh events[BB_LEASES_BATCH], 
 
 /* With a whole batch there may be more. */
 bool bb_sqlite_fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
-    struct fresh events[BB_LEASES_BATCH];
+    struct fresh events[BB_LEASES_NEWS];
     size_t count = 0;
     bool ok = read_new(s, events, &count);
     for (size_t i = 0; ok && i < count; i++)
@@ -207,6 +207,6 @@ bool bb_sqlite_fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     if (ok && count > 0)
         ok = bb_sqlite_db_run(&s->db, BB_SQL_FANNED_OUT, "i", events[count - 1].number);
     leased->has_looked = true;
-    leased->has_more = count == BB_LEASES_BATCH;
+    leased->has_more = count == BB_LEASES_NEWS;
     return ok;
 }

@@ -5,12 +5,6 @@
 #include "driver/store_note.h"
 #include "driver/store_sqlite_work.h"
 
-/* What one transaction leases. */
-struct bb_sqlite_leased {
-    struct bb_leases leases;
-    bool has_looked, has_more; /* for, and new events */
-};
-
 /* The event as it is kept in memory, retained for the caller; one for all deliveries of an event
  * that are leased together (NULL: none is). NULL when out of memory. */
 struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
@@ -37,6 +31,17 @@ bool bb_sqlite_end_event(struct bb_sqlite *s, const struct bb_claim *claim);
 /* How many more of the queue may be leased. `leased` NULL: outside of a pass. */
 size_t bb_sqlite_room(const struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
                       const struct bb_sqlite_queue *q);
+
+/* The leases of what is in memory: `until_ms` is theirs then. */
+bool bb_sqlite_renew_leases(struct bb_sqlite *s, int64_t until_ms);
+
+/* Leases what is due: a fair share of each queue. */
+bool bb_sqlite_lease_due(struct bb_sqlite *s, struct bb_sqlite_leased *leased);
+
+/* Up to `most` of one queue: BB_SQL_DUE or BB_SQL_OLDER, before that time. */
+bool bb_sqlite_lease_from(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
+                          struct bb_sqlite_queue *q, enum bb_sql which, int64_t before_ms,
+                          size_t most);
 
 /* Makes deliveries of new events, oldest first; leases at once what is due with nothing ahead of
  * it. False: it failed. */

@@ -28,6 +28,14 @@ struct bb_sqlite_queue {
     char id[];
 };
 
+/* What one transaction leases. */
+struct bb_sqlite_leased {
+    struct bb_leases leases;
+    bool has_looked, has_more;        /* for, and new events */
+    int64_t surplus[BB_LEASES_BATCH]; /* suspects that must wait: their numbers */
+    size_t surplus_count;
+};
+
 struct bb_sqlite_putting;
 
 struct bb_sqlite {
@@ -61,8 +69,10 @@ struct bb_sqlite {
     int64_t not_before_ms; /* no pass: the last one failed ... */
     int64_t again_ms;      /* ... so long before; 0: it did not */
     int64_t failing_since_ms;
-    bool has_unnumbered;           /* queues that were opened since the last pass */
-    int64_t now_ms, pass_ms;       /* of the last call, and of the last pass */
+    bool has_unnumbered;     /* queues that were opened since the last pass */
+    int64_t now_ms, pass_ms; /* of the last call, and of the last pass */
+    int64_t clock_ms;        /* the database's, as the transaction began */
+    struct bb_sqlite_leased leased;
     struct bb_sqlite_queue *asked; /* by bb_sqlite_lease_older */
     int64_t asked_ms;
 };
@@ -77,6 +87,9 @@ void bb_sqlite_forget_settled(struct bb_sqlite *s, const struct bb_sqlite_queue 
 
 /* The webhook's number, which it gets when it has none; -1: it could not be read or written. */
 int64_t bb_sqlite_number_of(struct bb_sqlite *s, const char *webhook_id);
+
+/* Begins a transaction that writes. */
+bool bb_sqlite_begin(struct bb_sqlite *s);
 
 /* Does it. False: nothing was changed, the host was told, it is tried again a little later. */
 bool bb_sqlite_pass(struct bb_sqlite *s, int64_t now_ms);

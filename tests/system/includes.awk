@@ -16,7 +16,7 @@ BEGIN {
     home["^uthash[.]h$"] = "^(event/filter|api/registry|driver/store_memory_rows)$"
     home["^sqlite3[.]h$"] = "^(driver/store_sqlite[a-z_]*|bb_webhook_sqlite)$"
     home["^libpq-fe[.]h$"] = "^(driver/store_postgres[a-z_]*|bb_webhook_postgres)$"
-    home["^utlist[.]h$"] = "^(event/filter|driver/(store_memory[a-z_]*|store_sqlite(_files)?|store_postgres|http_engine)|" \
+    home["^utlist[.]h$"] = "^(event/filter|driver/(store_memory[a-z_]*|store_leases|store_sqlite(_files)?|store_postgres|http_engine)|" \
                            "api/(standing|batches|flight))$"
 
     # The C library's; arpa/inet.h for the notation of addresses.

@@ -1,0 +1,116 @@
+/* What a pass writes of what has happened: settlements, and leases that go on. */
+#include "driver/store_memory.h"
+#include "driver/store_sqlite_pass.h"
+
+/* ---- what was settled ---- */
+
+bool bb_sqlite_end_event(struct bb_sqlite *s, const struct bb_claim *claim) {
+    if (!claim->is_shared)
+        return bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", claim->event);
+    return bb_sqlite_db_run(&s->db, BB_SQL_END_ONE_OF_SHARED, "i", claim->event) &&
+           bb_sqlite_db_run(&s->db, BB_SQL_END_SHARED, "i", claim->event) &&
+           (sqlite3_changes(s->db.handle) == 0 ||
+            bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", claim->event));
+}
+
+/* It is somebody else's by now. This process was late, but it has not ended: its claim is none of
+ * those that count. */
+static bool take_back_claim(struct bb_sqlite *s, const struct bb_claim *claim) {
+    return bb_sqlite_db_run(&s->db, BB_SQL_UNCLAIM, "ii", claim->number, claim->lease);
+}
+
+/* A dead letter keeps its event, but not the event's key; nor does one that was delivered, when the
+ * event's others are dead. */
+static bool end_row(struct bb_sqlite *s, const struct bb_delivery *delivery, int64_t webhook) {
+    const struct bb_claim *claim = &delivery->claim;
+    if ((claim->is_dead && !bb_sqlite_bury(s, claim, delivery->history.attempts)) ||
+        !bb_sqlite_db_run(&s->db, BB_SQL_END, "ii", claim->number, claim->lease))
+        return false;
+    if (sqlite3_changes(s->db.handle) == 0)
+        return take_back_claim(s, claim);
+    bool ok = claim->is_dead || bb_sqlite_end_event(s, claim);
+    if (ok && (claim->is_dead || claim->is_shared))
+        ok = bb_sqlite_db_run(&s->db, BB_SQL_FREE_KEY, "i", claim->event);
+    return ok && (!claim->order_key ||
+                  bb_sqlite_db_run(&s->db, BB_SQL_NEXT_OF_ORDER, "ii", webhook, claim->order_key));
+}
+
+static bool give_back(struct bb_sqlite *s, const struct bb_delivery *delivery) {
+    const struct bb_claim *claim = &delivery->claim;
+    const struct bb_retry_history *history = &delivery->history;
+    bool ok = claim->how == BB_SETTLED_RELEASE
+                  ? bb_sqlite_db_run(&s->db, BB_SQL_RELEASE, "ii", claim->number, claim->lease)
+                  : bb_sqlite_db_run(&s->db, BB_SQL_RETRY, "iiiiii", claim->number, claim->lease,
+                                     bb_leases_later(claim->due_ms, s->host.wall_offset_ms),
+                                     (int64_t)history->attempts, (int64_t)history->steps,
+                                     (int64_t)history->unknowns);
+    return ok && (sqlite3_changes(s->db.handle) > 0 || take_back_claim(s, claim));
+}
+
+/* One is over, the next may come. */
+static void call_suspects(struct bb_sqlite *s) {
+    for (struct bb_sqlite_queue *q = s->queues; q; q = q->next) {
+        q->is_stale |= q->has_suspects;
+        q->has_suspects = false;
+    }
+}
+
+static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
+    struct bb_sqlite_queue *q = delivery->queue->kept;
+    const struct bb_claim *claim = &delivery->claim;
+    struct bb_sqlite_queue *present = s->by_number[q->number];
+    if (present && (claim->how != BB_SETTLED || claim->order_key))
+        present->is_stale = true;
+    if (bb_leases_is_suspect(delivery->history.claims))
+        call_suspects(s);
+    if (!bb_sqlite_log(s, claim, q->number))
+        return false;
+    return claim->how == BB_SETTLED ? end_row(s, delivery, q->number) : give_back(s, delivery);
+}
+
+bool bb_sqlite_settle_all(struct bb_sqlite *s) {
+    bb_settled_sort(&s->settled);
+    for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next)
+        if (!settle(s, d))
+            return false;
+    return true;
+}
+
+void bb_sqlite_release_waiting(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
+    bb_settled_release(&s->settled, s->memory, q->queue, s->now_ms);
+    q->is_full = false;
+}
+
+void bb_sqlite_forget_settled(struct bb_sqlite *s, const struct bb_sqlite_queue *q) {
+    bb_settled_forget(&s->settled, s->memory, &s->config.mem, q ? q->queue : NULL);
+}
+
+/* ---- leases that go on ---- */
+
+struct renewal {
+    struct bb_sqlite *s;
+    int64_t until_ms;
+    bool failed;
+};
+
+static void renew(void *user, struct bb_delivery *delivery) {
+    struct renewal *renewal = user;
+    struct bb_sqlite *s = renewal->s;
+    const struct bb_claim *claim = &delivery->claim;
+    if (renewal->failed || claim->how)
+        return;
+    renewal->failed = !bb_sqlite_db_run(&s->db, BB_SQL_RENEW, "iii", claim->number, claim->lease,
+                                        bb_leases_later(s->clock_ms, s->config.lease_ms));
+    if (sqlite3_changes(s->db.handle) > 0)
+        delivery->claim.leased_until_ms = renewal->until_ms;
+}
+
+bool bb_sqlite_renew_leases(struct bb_sqlite *s, int64_t until_ms) {
+    struct renewal renewal = {.s = s, .until_ms = until_ms};
+    if (s->now_ms < s->renew_ms)
+        return true;
+    bb_store_memory_each(s->memory, renew, &renewal);
+    if (!renewal.failed)
+        s->renew_ms = bb_leases_later(s->now_ms, s->config.lease_ms / 3);
+    return !renewal.failed;
+}
