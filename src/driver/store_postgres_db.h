@@ -21,6 +21,8 @@
 /* Advisory locks are the whole database's: the first of their two numbers is ours. */
 #define BB_PG_LOCKS "1650614901"
 
+enum { BB_PG_VERSION = 2 }; /* of the tables */
+
 enum bb_pg {
     BB_PG_BEGIN = 0,
     BB_PG_BEGIN_READING,

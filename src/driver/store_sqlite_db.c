@@ -3,50 +3,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* ---- tables ---- */
-
-enum { VERSION = 1 };
-
-#define NOW_MS "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
-
-/* There is one writer at a time, so events are committed in the order of their numbers, and one
- * number says which are fanned out into deliveries: no event is written again before it is deleted.
- * Most have one delivery, which takes the event with it; `bb_shared` counts those of the others.
- * The indexes are partial: they hold what is looked for, and nothing of what only waits. Most
- * deliveries are leased as they are made: those are in the index by lease only, and by order where
- * they have one. The log is forgotten in the order of its numbers, which needs no index by time. */
-static const char tables[] =
-    "CREATE TABLE bb_outbox_version(version INTEGER NOT NULL, fanned_out INTEGER NOT NULL);"
-    "CREATE TABLE bb_webhook(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);"
-    "CREATE TABLE bb_event(number INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT NOT NULL,"
-    " webhooks TEXT, key TEXT, enqueued_ms INTEGER NOT NULL DEFAULT (" NOW_MS "),"
-    " due_ms INTEGER NOT NULL DEFAULT 0);"
-    "CREATE TABLE bb_shared(event INTEGER PRIMARY KEY, open INTEGER NOT NULL);"
-    "CREATE UNIQUE INDEX bb_event_key ON bb_event(key) WHERE key IS NOT NULL;"
-    "CREATE TABLE bb_dead(number INTEGER PRIMARY KEY, webhook INTEGER NOT NULL,"
-    " event INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, died_ms INTEGER NOT NULL,"
-    " attempts INTEGER NOT NULL, verdict INTEGER NOT NULL, reason TEXT NOT NULL);"
-    "CREATE INDEX bb_dead_time ON bb_dead(died_ms);"
-    "CREATE INDEX bb_dead_event ON bb_dead(event);"
-    "CREATE TABLE bb_attempt(number INTEGER PRIMARY KEY, delivery INTEGER NOT NULL,"
-    " webhook INTEGER NOT NULL, at_ms INTEGER NOT NULL, duration_ms INTEGER NOT NULL,"
-    " attempt INTEGER NOT NULL, verdict INTEGER NOT NULL, status INTEGER NOT NULL,"
-    " code TEXT NOT NULL, words TEXT NOT NULL);"
-    "CREATE INDEX bb_attempt_delivery ON bb_attempt(delivery);"
-    "CREATE TABLE bb_delivery(number INTEGER PRIMARY KEY AUTOINCREMENT, webhook INTEGER NOT NULL,"
-    " event INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL,"
-    " order_key INTEGER NOT NULL, is_held INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
-    " steps INTEGER NOT NULL DEFAULT 0, unknowns INTEGER NOT NULL DEFAULT 0,"
-    " claims INTEGER NOT NULL DEFAULT 0, lease INTEGER NOT NULL DEFAULT 0,"
-    " leased_until_ms INTEGER NOT NULL DEFAULT 0);"
-    "CREATE INDEX bb_delivery_due ON bb_delivery(webhook, due_ms)"
-    " WHERE lease = 0 AND is_held = 0;"
-    "CREATE INDEX bb_delivery_age ON bb_delivery(webhook, enqueued_ms) WHERE lease = 0;"
-    "CREATE INDEX bb_delivery_lease ON bb_delivery(leased_until_ms) WHERE lease <> 0;"
-    "CREATE INDEX bb_delivery_order ON bb_delivery(webhook, order_key)"
-    " WHERE order_key <> 0;"
-    "INSERT INTO bb_outbox_version VALUES(1, 0);";
-
 /* ---- statements ---- */
 
 /* Up to ?3 of the webhook ?1 that `choice` finds, for the lease ?4 until ?5. */
@@ -62,7 +18,8 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [BB_SQL_COMMIT] = "COMMIT",
     [BB_SQL_ROLLBACK] = "ROLLBACK",
-    [BB_SQL_NOW] = "SELECT " NOW_MS,
+    [BB_SQL_NOW] = "SELECT " BB_SQLITE_NOW_MS ", ifnull((SELECT max(number) FROM bb_event), 0),"
+                   " version FROM bb_outbox_version",
     [BB_SQL_PUT] = "INSERT INTO bb_event(json, webhooks, key, enqueued_ms, due_ms)"
                    " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
     [BB_SQL_IS_COMMITTED] = "SELECT 1 WHERE (SELECT fanned_out FROM bb_outbox_version) >= ?1 OR"
@@ -105,6 +62,12 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_END_ONE_OF_SHARED] = "UPDATE bb_shared SET open = open - 1 WHERE event = ?1",
     [BB_SQL_END_SHARED] = "DELETE FROM bb_shared WHERE event = ?1 AND open = 0",
     [BB_SQL_END_EVENT] = "DELETE FROM bb_event WHERE number = ?1",
+    [BB_SQL_EMPTY_EVENT] = "UPDATE bb_event SET json = '', webhooks = '', key = NULL"
+                           " WHERE number = ?1",
+    [BB_SQL_NOTE_EMPTY] = "UPDATE bb_outbox_version SET ended = ?1",
+    [BB_SQL_END_EMPTY] = "DELETE FROM bb_event WHERE number ="
+                         " (SELECT ended FROM bb_outbox_version)",
+    [BB_SQL_NO_EMPTY] = "UPDATE bb_outbox_version SET ended = 0 WHERE ended <> 0",
     [BB_SQL_LOG] = "INSERT INTO bb_attempt(delivery, webhook, at_ms, duration_ms, attempt, verdict,"
                    " status, code, words) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [BB_SQL_DIE] = "INSERT INTO bb_dead SELECT number, webhook, event, enqueued_ms,"
@@ -143,41 +106,6 @@ int bb_sqlite_db_fail(sqlite3 *handle, const char *what, bb_error *error) {
 
 static bool execute(sqlite3 *handle, const char *sql) {
     return sqlite3_exec(handle, sql, NULL, NULL, NULL) == SQLITE_OK;
-}
-
-/* What the statement's one row says; negative: it could not be read. */
-static int read_int(sqlite3 *handle, const char *sql) {
-    sqlite3_stmt *statement = NULL;
-    int number = -1;
-    if (sqlite3_prepare_v2(handle, sql, -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW)
-        number = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    return number;
-}
-
-/* Of the tables that are there; 0: none are, negative: it could not be read. Within a transaction:
- * another process may be making them. */
-static int version_of(sqlite3 *handle) {
-    int found =
-        read_int(handle, "SELECT count(*) FROM sqlite_schema WHERE name = 'bb_outbox_version'");
-    return found > 0 ? read_int(handle, "SELECT version FROM bb_outbox_version") : found;
-}
-
-int bb_sqlite_db_install(sqlite3 *handle, bb_error *error) {
-    bool is_own = sqlite3_get_autocommit(handle) != 0;
-    if (is_own && !execute(handle, "BEGIN IMMEDIATE"))
-        return bb_sqlite_db_fail(handle, "its tables cannot be looked at", error);
-    int version = version_of(handle), code = BB_OK;
-    if (version > VERSION)
-        code = bb_fail(error, BB_ERR_OUTBOX,
-                       "outbox: its tables are of version %d, this library knows up to %d", version,
-                       VERSION);
-    else if (version < 0 || (version == 0 && !execute(handle, tables)))
-        code = bb_sqlite_db_fail(handle, "its tables cannot be made", error);
-    if (is_own && !execute(handle, code ? "ROLLBACK" : "COMMIT") && code == BB_OK)
-        code = bb_sqlite_db_fail(handle, "its tables cannot be made", error);
-    return code;
 }
 
 static int prepare(struct bb_sqlite_db *db, bb_error *error) {

@@ -11,6 +11,11 @@
 
 #include "base/error.h"
 
+/* Of the database: what is written by plain SQL has the same. */
+#define BB_SQLITE_NOW_MS "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
+enum { BB_SQLITE_VERSION = 2 }; /* of the tables */
+
 enum bb_sql {
     BB_SQL_BEGIN = 0,
     BB_SQL_COMMIT,
@@ -41,6 +46,10 @@ enum bb_sql {
     BB_SQL_END_ONE_OF_SHARED,
     BB_SQL_END_SHARED,
     BB_SQL_END_EVENT,
+    BB_SQL_EMPTY_EVENT,
+    BB_SQL_NOTE_EMPTY,
+    BB_SQL_END_EMPTY,
+    BB_SQL_NO_EMPTY,
     BB_SQL_LOG,
     BB_SQL_DIE,
     BB_SQL_FREE_KEY,
@@ -73,7 +82,8 @@ struct bb_sqlite_connection {
 int bb_sqlite_db_open(struct bb_sqlite_db *db, const char *path, bool is_full, bb_error *error);
 void bb_sqlite_db_close(struct bb_sqlite_db *db);
 
-/* Makes the tables in a database where they are missing. */
+/* Makes the tables in a database where they are missing, or those of this version of older ones, in
+ * the transaction that is open or in one of its own. BB_ERR_OUTBOX, BB_ERR_NO_MEMORY. */
 int bb_sqlite_db_install(sqlite3 *handle, bb_error *error);
 
 /* The text of a statement, to run it on a connection of somebody else's. */

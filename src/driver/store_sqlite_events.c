@@ -142,7 +142,7 @@ static bool fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
             return false;
     }
     if (open == 0)
-        return bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", event->number);
+        return bb_sqlite_drop_event(s, event->number);
     return !event->is_shared || bb_sqlite_db_run(&s->db, BB_SQL_SHARE, "ii", event->number, open);
 }
 
@@ -197,11 +197,17 @@ static bool read_new(struct bb_sqlite *s, struct fresh events[BB_LEASES_NEWS], s
     return !failed && !s->scratch.failed;
 }
 
+/* There is a newer one. */
+static bool end_empty(struct bb_sqlite *s) {
+    return bb_sqlite_db_run(&s->db, BB_SQL_END_EMPTY, "") &&
+           bb_sqlite_db_run(&s->db, BB_SQL_NO_EMPTY, "");
+}
+
 /* With a whole batch there may be more. */
 bool bb_sqlite_fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     struct fresh events[BB_LEASES_NEWS];
     size_t count = 0;
-    bool ok = read_new(s, events, &count);
+    bool ok = read_new(s, events, &count) && (count == 0 || end_empty(s));
     for (size_t i = 0; ok && i < count; i++)
         ok = fan_out(s, leased, &events[i]);
     if (ok && count > 0)

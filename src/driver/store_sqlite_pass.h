@@ -25,6 +25,9 @@ bool bb_sqlite_bury_unmatched(struct bb_sqlite *s, int64_t event, const char *re
 /* Writes how claims ended, within a transaction. */
 bool bb_sqlite_settle_all(struct bb_sqlite *s);
 
+/* The event is over. The newest one's row stays, emptied: its number must not be used again. */
+bool bb_sqlite_drop_event(struct bb_sqlite *s, int64_t event);
+
 /* A delivery of the event, or a dead letter, is over; the last one takes the event with it. */
 bool bb_sqlite_end_event(struct bb_sqlite *s, const struct bb_claim *claim);
 

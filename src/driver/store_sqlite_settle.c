@@ -4,13 +4,19 @@
 
 /* ---- what was settled ---- */
 
+bool bb_sqlite_drop_event(struct bb_sqlite *s, int64_t event) {
+    if (event < s->newest_event)
+        return bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", event);
+    return bb_sqlite_db_run(&s->db, BB_SQL_EMPTY_EVENT, "i", event) &&
+           bb_sqlite_db_run(&s->db, BB_SQL_NOTE_EMPTY, "i", event);
+}
+
 bool bb_sqlite_end_event(struct bb_sqlite *s, const struct bb_claim *claim) {
     if (!claim->is_shared)
-        return bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", claim->event);
+        return bb_sqlite_drop_event(s, claim->event);
     return bb_sqlite_db_run(&s->db, BB_SQL_END_ONE_OF_SHARED, "i", claim->event) &&
            bb_sqlite_db_run(&s->db, BB_SQL_END_SHARED, "i", claim->event) &&
-           (sqlite3_changes(s->db.handle) == 0 ||
-            bb_sqlite_db_run(&s->db, BB_SQL_END_EVENT, "i", claim->event));
+           (sqlite3_changes(s->db.handle) == 0 || bb_sqlite_drop_event(s, claim->event));
 }
 
 /* It is somebody else's by now. This process was late, but it has not ended: its claim is none of

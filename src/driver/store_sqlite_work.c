@@ -131,7 +131,8 @@ static void tell_trouble(struct bb_sqlite *s) {
     if (!s->host.trouble ||
         (bb_sqlite_db_is_busy(&s->db) && s->now_ms - s->failing_since_ms < LONG_MS))
         return;
-    snprintf(text, sizeof text, "outbox: %s", sqlite3_errmsg(s->db.handle));
+    snprintf(text, sizeof text, "outbox: %s",
+             s->is_outdated ? BB_SQLITE_OUTDATED : sqlite3_errmsg(s->db.handle));
     s->host.trouble(s->host.user, text);
 }
 
@@ -151,17 +152,23 @@ static bool give_up(struct bb_sqlite *s) {
     return false;
 }
 
-/* With the database's clock, which says when leases end. */
+/* With the database's clock, which says when leases end. Nobody else writes until the end. */
 bool bb_sqlite_begin(struct bb_sqlite *s) {
     bool failed = false;
     if (!bb_sqlite_db_run(&s->db, BB_SQL_BEGIN, ""))
         return false;
     sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_NOW, "");
     bool ok = bb_sqlite_db_step(row, &failed);
-    if (ok)
+    if (ok) {
         s->clock_ms = sqlite3_column_int64(row, 0);
+        s->newest_event = sqlite3_column_int64(row, 1);
+        s->is_outdated = sqlite3_column_int(row, 2) != BB_SQLITE_VERSION;
+    }
     sqlite3_reset(row);
-    return ok;
+    if (ok && !s->is_outdated)
+        return true;
+    bb_sqlite_db_run(&s->db, BB_SQL_ROLLBACK, "");
+    return false;
 }
 
 static struct bb_sqlite_leased *new_leased(struct bb_sqlite *s) {

@@ -72,6 +72,8 @@ struct bb_sqlite {
     bool has_unnumbered;     /* queues that were opened since the last pass */
     int64_t now_ms, pass_ms; /* of the last call, and of the last pass */
     int64_t clock_ms;        /* the database's, as the transaction began */
+    int64_t newest_event;    /* its number then; 0: there is none */
+    bool is_outdated;        /* a later library has changed the tables */
     struct bb_sqlite_leased leased;
     struct bb_sqlite_queue *asked; /* by bb_sqlite_lease_older */
     int64_t asked_ms;
@@ -88,7 +90,9 @@ void bb_sqlite_forget_settled(struct bb_sqlite *s, const struct bb_sqlite_queue 
 /* The webhook's number, which it gets when it has none; -1: it could not be read or written. */
 int64_t bb_sqlite_number_of(struct bb_sqlite *s, const char *webhook_id);
 
-/* Begins a transaction that writes. */
+/* Begins a transaction that writes. False: that failed, or the tables are of another library's
+ * version by now. */
+#define BB_SQLITE_OUTDATED "its tables are of another version since it was opened"
 bool bb_sqlite_begin(struct bb_sqlite *s);
 
 /* Does it. False: nothing was changed, the host was told, it is tried again a little later. */

@@ -21,7 +21,7 @@ typedef struct archive_kind {
                    const bb_enqueue_options *options);
 
     int64_t (*count)(const char *table); /* its rows */
-    const char *const *tables;           /* all that have to be empty when nothing is kept; NULL */
+    const char *const *tables; /* events first: empty when nothing is kept; NULL */
 } archive_kind;
 
 /* Runs every case. Returns how many failed. */

@@ -31,6 +31,9 @@ void outbox_close_all(background *b);
 sqlite3 *outbox_open_host(void);
 void outbox_run(sqlite3 *db, const char *sql);
 int64_t outbox_count(const char *table);
+
+/* The newest one's row stays when it is over, emptied. */
+#define OUTBOX_EVENTS "bb_event WHERE number <> (SELECT ended FROM bb_outbox_version)"
 /* The webhook "hook" at that receiver, whose script stays as it is. */
 void outbox_add_hook_at(background *b, server *receiver);
 int outbox_enqueue_on(background *b, sqlite3 *db, const char *id, bb_error *error);

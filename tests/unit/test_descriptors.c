@@ -179,7 +179,7 @@ static void a_file_that_may_not_grow_loses_nothing(void **state) {
     deliver_all(b, taken);
     assert_int_equal(server_requests(b->receiver), taken);
     outbox_close_all(b);
-    assert_int_equal(outbox_count("bb_event"), 0);
+    assert_int_equal(outbox_count(OUTBOX_EVENTS), 0);
 }
 
 #define PLAIN_TEST(test)                                                                           \

@@ -302,7 +302,7 @@ static void a_child_is_refused_what_works_on_sqlite(void **state) {
     bb_sqlite_writer_free(m.writer);
     sqlite3_close(m.db);
     outbox_close_all(b);
-    assert_int_equal(outbox_count("bb_event"), 0);
+    assert_int_equal(outbox_count(OUTBOX_EVENTS), 0);
 }
 
 static void a_child_is_refused_what_works_on_postgres(void **state) {

@@ -99,7 +99,8 @@ static void each_attempt_is_made_by_one(worker_store store) {
     assert_int_equal(server_requests(receiver), count + FAILURES);
     assert_int_equal(different_ids(receiver), count);
     assert_int_equal(worker_number("SELECT count(*) FROM bb_delivery"), 0);
-    assert_int_equal(worker_number("SELECT count(*) FROM bb_event"), 0);
+    assert_in_range(worker_number("SELECT count(*) FROM bb_event"), 0,
+                    1); /* 1: the newest, empty */
     worker_notes_free(notes);
     server_stop(receiver);
     worker_finish();

@@ -241,7 +241,28 @@ static void newer_tables_are_refused(void **state) {
     postgres_run(db, "UPDATE bb_outbox_version SET version = 99");
     PQfinish(db);
     try_to_open(postgres_conninfo_with(""), &error);
-    assert_non_null(strstr(error.text, "of version 99, this library knows up to 1"));
+    assert_non_null(strstr(error.text, "of version 99, this library knows up to 2"));
+}
+
+/* With what waits in them. */
+static void tables_of_version_1_are_brought_up(void **state) {
+    background *b = *state;
+    static const char look[] = "SELECT count(*) FROM pg_class WHERE relname = 'bb_attempt' AND"
+                               " reloptions IS NOT NULL";
+    bb_outbox_free(pg_open_outbox());
+    PGconn *db = postgres_connect();
+    postgres_run(db, "SELECT bb_enqueue('{\"activity_type\":\"bb.issue.create\"}')");
+    postgres_run(db, "UPDATE bb_outbox_version SET version = 1");
+    postgres_run(db, "ALTER TABLE bb_attempt RESET (autovacuum_vacuum_scale_factor,"
+                     " autovacuum_vacuum_threshold)");
+    assert_int_equal(postgres_run(db, look), 0);
+    pg_open_all(b);
+    background_add_healthy(b, BB_CUSTOM, "hook");
+    assert_int_equal(postgres_run(db, "SELECT version FROM bb_outbox_version"), 2);
+    assert_int_equal(postgres_run(db, look), 1);
+    PQfinish(db);
+    background_flush(b);
+    assert_int_equal(server_requests(b->receiver), 1);
 }
 
 static void tables_lie_in_the_search_path(void **state) {
@@ -301,6 +322,7 @@ int main(void) {
         PG_TEST(a_webhook_that_comes_back_while_it_is_removed_goes_on),
         PG_TEST(the_order_holds_across_processes),
         PG_TEST(newer_tables_are_refused),
+        PG_TEST(tables_of_version_1_are_brought_up),
         PG_TEST(tables_lie_in_the_search_path),
         PG_TEST(no_password_is_ever_told),
         PG_TEST(wrong_options_are_refused),

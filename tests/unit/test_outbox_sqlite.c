@@ -32,7 +32,7 @@ static void a_commit_sends_and_a_rollback_does_not(void **state) {
     assert_int_equal(server_requests(b->receiver), 1);
     outbox_close_all(b);
     assert_int_equal(outbox_count("issue"), 1);
-    assert_int_equal(outbox_count("bb_event"), 0);
+    assert_int_equal(outbox_count(OUTBOX_EVENTS), 0);
     assert_int_equal(outbox_count("bb_delivery"), 0);
 }
 

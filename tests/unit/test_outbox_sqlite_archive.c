@@ -33,7 +33,8 @@ static int enqueue(background *b, void *connection, const bb_event *event,
 }
 
 int main(void) {
-    static const char *const tables[] = {"bb_event", "bb_delivery", "bb_dead", "bb_shared", NULL};
+    static const char *const tables[] = {OUTBOX_EVENTS, "bb_delivery", "bb_dead", "bb_shared",
+                                         NULL};
     const archive_kind kind = {
         .setup = outbox_setup,
         .teardown = outbox_teardown,

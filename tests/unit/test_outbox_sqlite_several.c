@@ -105,7 +105,7 @@ static void a_killed_process_loses_nothing(void **state) {
     server_release(b->receiver);
     outbox_open_all(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
-    while (outbox_count("bb_delivery") + outbox_count("bb_event") > 0)
+    while (outbox_count("bb_delivery") + outbox_count(OUTBOX_EVENTS) > 0)
         background_flush(b);
     assert_int_equal(different_ids(b->receiver), EVENTS);
     size_t again = server_requests(b->receiver) - EVENTS;

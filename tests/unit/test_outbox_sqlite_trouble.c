@@ -113,7 +113,7 @@ static bool live_through(size_t point, int code, const char *words) {
     assert_int_equal(background_stats(b, NULL).waiting, 0);
     outbox_close_all(b);
     assert_int_equal(outbox_count("bb_delivery"), 0);
-    assert_int_equal(outbox_count("bb_event"), 0);
+    assert_int_equal(outbox_count(OUTBOX_EVENTS), 0);
     assert_int_equal(outbox_teardown(&state), 0);
     return has_failed;
 }
@@ -237,7 +237,7 @@ static void who_enqueues_waits_for_another_process(void **state) {
     open_all(b);
     struct writer writer = begin_to_write();
     assert_int_equal(pthread_create(&thread, NULL, enqueue_meanwhile, b), 0);
-    assert_int_equal(outbox_count("bb_event"), 0);
+    assert_int_equal(outbox_count(OUTBOX_EVENTS), 0);
     end_to_write(writer);
     pthread_join(thread, NULL);
     background_flush(b);
