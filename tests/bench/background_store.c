@@ -10,21 +10,6 @@ static const char *name_of(const struct bench_place *place) {
     return place->is_server ? "PostgreSQL" : "SQLite (process crash)";
 }
 
-static struct bench_place make_place(bool is_server, const char *name) {
-    if (is_server) {
-        bench_pin_to_core(1); /* where the server stays */
-        postgres_fresh();
-        bench_pin_to_core(0);
-    }
-    return bench_place_make(is_server, name);
-}
-
-/* BENCH_STORE=sqlite or postgres leaves the other one out. */
-static bool is_asked(bool is_server) {
-    const char *asked = getenv("BENCH_STORE");
-    return !asked || (strcmp(asked, "postgres") == 0) == is_server;
-}
-
 /* ---- claim and settle ---- */
 
 struct cost {
@@ -59,7 +44,7 @@ static bool run_claims(bool is_server, unsigned hooks, unsigned rounds, unsigned
     static struct cost cost;
     bool ok = true;
     for (unsigned i = 0; ok && i < rounds; i++) {
-        struct bench_place place = make_place(is_server, "claims");
+        struct bench_place place = bench_place_fresh(is_server, "claims");
         ok = measure_claims(&place, hooks, count, &cost, i);
         bench_place_clear(&place);
     }
@@ -79,8 +64,9 @@ bool bench_claims(unsigned rounds, unsigned count) {
            count);
     bool ok = true;
     for (int is_server = 0; ok && is_server < 2; is_server++)
-        ok = !is_asked(is_server) || (run_claims(is_server, 1, rounds, count) &&
-                                      run_claims(is_server, BENCH_HOOKS, rounds, count));
+        ok =
+            !bench_store_is_asked(is_server) || (run_claims(is_server, 1, rounds, count) &&
+                                                 run_claims(is_server, BENCH_HOOKS, rounds, count));
     puts("");
     return ok;
 }
@@ -215,7 +201,7 @@ static bool send_from(const struct bench_place *many, unsigned port) {
 }
 
 static bool run_waiting(bool is_server, unsigned port, unsigned rounds, unsigned count) {
-    struct bench_place few = make_place(is_server, "few");
+    struct bench_place few = bench_place_fresh(is_server, "few");
     struct bench_place many = bench_place_make(is_server, "many");
     const struct filling filling = {&many, count};
     double took[BENCH_FIGURES];
@@ -236,7 +222,7 @@ bool bench_waiting(unsigned port, unsigned rounds) {
     printf("many deliveries that wait for %d webhooks\n", BENCH_HOOKS);
     bool ok = true;
     for (int is_server = 0; ok && is_server < 2; is_server++)
-        ok = !is_asked(is_server) || run_waiting(is_server, port, rounds, count);
+        ok = !bench_store_is_asked(is_server) || run_waiting(is_server, port, rounds, count);
     puts("");
     return ok;
 }
