@@ -49,6 +49,20 @@ struct bench_place bench_place_make(bool is_server, const char *name) {
     return place;
 }
 
+struct bench_place bench_place_fresh(bool is_server, const char *name) {
+    if (is_server) {
+        bench_pin_to_core(1); /* where the server stays */
+        postgres_fresh();
+        bench_pin_to_core(0);
+    }
+    return bench_place_make(is_server, name);
+}
+
+bool bench_store_is_asked(bool is_server) {
+    const char *asked = getenv("BENCH_STORE");
+    return !asked || (strcmp(asked, "postgres") == 0) == is_server;
+}
+
 bb_outbox *bench_place_open(const struct bench_place *place) {
     bb_sqlite_options options = BB_SQLITE_OPTIONS_INIT;
     bb_error error = BB_ERROR_INIT;

@@ -15,8 +15,15 @@ struct bench_place {
 };
 
 struct bench_place bench_place_make(bool is_server, const char *name);
+
+/* The same in a database that is new; its server has the second core. The last one is gone. */
+struct bench_place bench_place_fresh(bool is_server, const char *name);
+
 void bench_place_clear(const struct bench_place *place); /* a file is gone */
 bb_outbox *bench_place_open(const struct bench_place *place);
+
+/* BENCH_STORE=sqlite or postgres leaves the other one out. */
+bool bench_store_is_asked(bool is_server);
 
 /* What these tables take on the disk, indexes and all; of a file, whatever is in it. */
 double bench_place_bytes(const struct bench_place *place, const char *tables);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "bench/background_depot.h"
-#include "support/postgres.h"
 
 /* What may be under way bounds a process, and not the machine: half of it for those that take
  * 100 ms. */
@@ -78,10 +77,7 @@ static bool enqueue(const struct bench_place *place, unsigned count) {
 static double rate_of(unsigned port, unsigned processes, unsigned count, double *least) {
     struct worker workers[PROCESSES];
     uint64_t delivered = 0;
-    bench_pin_to_core(1);
-    postgres_fresh();
-    bench_pin_to_core(0);
-    struct bench_place place = bench_place_make(true, "several");
+    struct bench_place place = bench_place_fresh(true, "several");
     if (!enqueue(&place, count))
         return -1;
     for (unsigned i = 0; i < processes; i++)

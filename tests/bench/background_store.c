@@ -1,4 +1,4 @@
-/* What the stores cost by themselves, without HTTP: claim and settle; with many rows that wait. */
+/* What the stores cost with many rows that wait. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,81 +8,6 @@
 
 static const char *name_of(const struct bench_place *place) {
     return place->is_server ? "PostgreSQL" : "SQLite (process crash)";
-}
-
-static struct bench_place make_place(bool is_server, const char *name) {
-    if (is_server) {
-        bench_pin_to_core(1); /* where the server stays */
-        postgres_fresh();
-        bench_pin_to_core(0);
-    }
-    return bench_place_make(is_server, name);
-}
-
-/* BENCH_STORE=sqlite or postgres leaves the other one out. */
-static bool is_asked(bool is_server) {
-    const char *asked = getenv("BENCH_STORE");
-    return !asked || (strcmp(asked, "postgres") == 0) == is_server;
-}
-
-/* ---- claim and settle ---- */
-
-struct cost {
-    double rate[BENCH_MAX_ROUNDS], own_us[BENCH_MAX_ROUNDS], server_us[BENCH_MAX_ROUNDS];
-    double waiting_bytes, log_bytes; /* of one, on the disk */
-};
-
-static bool measure_claims(const struct bench_place *place, unsigned hooks, unsigned count,
-                           struct cost *cost, unsigned round) {
-    struct bench_depot depot;
-    if (!bench_depot_open(&depot, place, hooks))
-        return false;
-    PGconn *watcher = place->is_server ? postgres_connect() : NULL;
-    bool ok = bench_depot_put(&depot, count, false);
-    bench_depot_fan_out(&depot);
-    bench_depot_pass_time(&depot);
-    cost->waiting_bytes = bench_place_bytes(place, "bb_event,bb_delivery") / count;
-    double server = watcher ? bench_server_cpu_s(watcher) : 0;
-    double own = bench_cpu_s(), began = bench_now_s();
-    bench_depot_work(&depot, count);
-    bench_depot_finish(&depot);
-    cost->rate[round] = count / (bench_now_s() - began);
-    cost->own_us[round] = (bench_cpu_s() - own) * 1e6 / count;
-    cost->server_us[round] = watcher ? (bench_server_cpu_s(watcher) - server) * 1e6 / count : 0;
-    cost->log_bytes = bench_place_bytes(place, "bb_attempt") / count;
-    PQfinish(watcher);
-    bench_depot_close(&depot);
-    return ok;
-}
-
-static bool run_claims(bool is_server, unsigned hooks, unsigned rounds, unsigned count) {
-    static struct cost cost;
-    bool ok = true;
-    for (unsigned i = 0; ok && i < rounds; i++) {
-        struct bench_place place = make_place(is_server, "claims");
-        ok = measure_claims(&place, hooks, count, &cost, i);
-        bench_place_clear(&place);
-    }
-    printf("    %s, %u webhook%s %8.0f/s, %.1f us CPU", is_server ? "PostgreSQL" : "SQLite", hooks,
-           hooks > 1 ? "s" : "", bench_median(cost.rate, rounds),
-           bench_median(cost.own_us, rounds));
-    if (is_server)
-        printf(" and %.1f us of its server", bench_median(cost.server_us, rounds));
-    printf(" (at least %s/s)\n        on the disk %.0f bytes while one waits, %.0f in the log "
-           "afterwards\n",
-           is_server ? "15,000" : "40,000", cost.waiting_bytes, cost.log_bytes);
-    return ok;
-}
-
-bool bench_claims(unsigned rounds, unsigned count) {
-    printf("claim and settle, %u deliveries that are made already, each with a line in the log\n",
-           count);
-    bool ok = true;
-    for (int is_server = 0; ok && is_server < 2; is_server++)
-        ok = !is_asked(is_server) || (run_claims(is_server, 1, rounds, count) &&
-                                      run_claims(is_server, BENCH_HOOKS, rounds, count));
-    puts("");
-    return ok;
 }
 
 /* ---- many that wait ---- */
@@ -215,7 +140,7 @@ static bool send_from(const struct bench_place *many, unsigned port) {
 }
 
 static bool run_waiting(bool is_server, unsigned port, unsigned rounds, unsigned count) {
-    struct bench_place few = make_place(is_server, "few");
+    struct bench_place few = bench_place_fresh(is_server, "few");
     struct bench_place many = bench_place_make(is_server, "many");
     const struct filling filling = {&many, count};
     double took[BENCH_FIGURES];
@@ -236,7 +161,7 @@ bool bench_waiting(unsigned port, unsigned rounds) {
     printf("many deliveries that wait for %d webhooks\n", BENCH_HOOKS);
     bool ok = true;
     for (int is_server = 0; ok && is_server < 2; is_server++)
-        ok = !is_asked(is_server) || run_waiting(is_server, port, rounds, count);
+        ok = !bench_store_is_asked(is_server) || run_waiting(is_server, port, rounds, count);
     puts("");
     return ok;
 }
