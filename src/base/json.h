@@ -41,6 +41,9 @@ static inline struct bb_json_key bb_json_key_of(const char *text) {
 }
 void bb_json_push_open(struct bb_json *json, struct bb_json_key key, const char brackets[2]);
 void bb_json_push_text(struct bb_json *json, struct bb_json_key key, const char *text);
+/* One of at most `max` bytes, all printable ASCII with nothing to escape, as nearly all are: one
+ * look at each byte. False: it is not such a text, and nothing was written. */
+bool bb_json_push_plain(struct bb_json *json, struct bb_json_key key, const char *text, size_t max);
 void bb_json_push_integer(struct bb_json *json, struct bb_json_key key, int64_t number);
 void bb_json_push_word(struct bb_json *json, struct bb_json_key key, const char *word);
 
@@ -54,6 +57,11 @@ static inline void bb_json_array(struct bb_json *json, const char *key) {
 
 static inline void bb_json_string(struct bb_json *json, const char *key, const char *text) {
     bb_json_push_text(json, bb_json_key_of(key), text);
+}
+
+static inline bool bb_json_plain(struct bb_json *json, const char *key, const char *text,
+                                 size_t max) {
+    return bb_json_push_plain(json, bb_json_key_of(key), text, max);
 }
 
 static inline void bb_json_integer(struct bb_json *json, const char *key, int64_t number) {

@@ -116,6 +116,32 @@ void bb_json_push_text(struct bb_json *json, struct bb_json_key key, const char 
     bb_buf_add(json->out, "\"", 1);
 }
 
+static bb_scan not_plain(bb_scan bytes) {
+    return (bb_scan)((bytes < 0x20) | (bytes > 0x7E) | (bytes == '"') | (bytes == '\\'));
+}
+
+static bool is_plain(const char *text, size_t length) {
+    size_t i = bb_scan_usual(text, length, not_plain);
+    while (i < length && (unsigned char)text[i] < 0x7F && !escapes[(unsigned char)text[i]])
+        i++;
+    return i == length;
+}
+
+bool bb_json_push_plain(struct bb_json *json, struct bb_json_key key, const char *text,
+                        size_t max) {
+    size_t length = strnlen(text, max);
+    if (text[length] || !is_plain(text, length))
+        return false;
+    char *to = begin_member(json, key, length + strlen("\"\""));
+    if (!to)
+        return true; /* out of memory, which bb_json_finish tells */
+    *to++ = '"';
+    memcpy(to, text, length);
+    to[length] = '"';
+    end_member(json, to + length + 1);
+    return true;
+}
+
 void bb_json_push_word(struct bb_json *json, struct bb_json_key key, const char *word) {
     size_t length = strlen(word);
     char *to = begin_member(json, key, length);

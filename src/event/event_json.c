@@ -295,7 +295,7 @@ struct printer {
 
 static void print_text(struct printer *p, const char *name, const char *text) {
     bool cut = false;
-    if (!text || !*text)
+    if (!text || !*text || bb_json_plain(&p->json, name, text, p->text_max))
         return;
     const char *repaired = bb_text_repaired(p->arena, text, p->text_max, &cut);
     if (!repaired || *repaired) /* of control characters nothing is left */

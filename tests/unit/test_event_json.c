@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "bb_webhook.h"
 #include "event/event.h"
 
@@ -415,6 +416,32 @@ static void parsing_checks_what_it_is_given(void **state) {
     assert_int_equal(bb_event_parse(&empty, "{}", 2, &document, NULL), BB_ERR_ARGUMENT);
 }
 
+/* Wherever it stands, in a text that is looked at byte by byte or in blocks. */
+static void every_byte_is_printed_as_the_repaired_text_says(void **state) {
+    (void)state;
+    enum { LENGTH = 40 };
+    char text[LENGTH + 1] = {0};
+    for (int byte = 1; byte < 256; byte++)
+        for (size_t length = 1; length <= LENGTH; length += 13)
+            for (size_t at = 0; at < length; at++) {
+                struct bb_arena arena;
+                bool cut = false;
+                bb_event event = BB_EVENT_INIT;
+                memset(text, 'x', length);
+                text[at] = (char)byte;
+                text[length] = '\0';
+                event.activity = BB_ISSUE_CREATE;
+                event.title = text;
+                bb_arena_init(&arena, &bb_mem_default);
+                bb_event_doc *document = parse(print(&event));
+                const char *title = bb_event_doc_event(document)->title;
+                assert_string_equal(title ? title : "",
+                                    bb_text_repaired(&arena, text, BB_TEXT_MAX, &cut));
+                bb_event_doc_free(document);
+                bb_arena_free(&arena);
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_printed_is_what_was_parsed),
@@ -429,6 +456,7 @@ int main(void) {
         cmocka_unit_test(an_error_names_the_member),
         cmocka_unit_test(an_error_is_safe_to_print),
         cmocka_unit_test(a_document_that_is_cut_off_anywhere_is_refused),
+        cmocka_unit_test(every_byte_is_printed_as_the_repaired_text_says),
         cmocka_unit_test(printing_says_how_much_room_it_needs),
         cmocka_unit_test(printing_checks_what_it_is_given),
         cmocka_unit_test(parsing_checks_what_it_is_given),
