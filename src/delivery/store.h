@@ -23,7 +23,11 @@ struct bb_queue {
     void *kept;
     struct bb_flow *flow; /* set by the caller once it is opened, or NULL. A store on which other
                              processes work as well heeds its rates, tells them its pauses and it
-                             theirs: in the calls that are made by one at a time */
+                             theirs: in the calls that are made by one at a time. One that writes
+                             later what was settled lets no more be claimed than would, with what
+                             is under way, be the most at once: so many, and no more, are sent
+                             again after a crash */
+    size_t unwritten;     /* of these: attempts that were settled so, the store's own count */
 };
 
 enum bb_settlement { BB_SETTLED = 1, BB_SETTLED_RETRY, BB_SETTLED_RELEASE };

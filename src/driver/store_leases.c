@@ -16,6 +16,7 @@ void bb_settled_add(struct bb_settled *settled, struct bb_delivery *delivery,
     settled->first = delivery;
     settled->count++;
     settled->ended += how == BB_SETTLED;
+    delivery->queue->unwritten += how != BB_SETTLED_RELEASE;
     settled->is_urgent |= (how == BB_SETTLED && delivery->claim.order_key) ||
                           (how == BB_SETTLED_RETRY && due_ms <= now_ms);
 }
@@ -39,11 +40,17 @@ void bb_settled_forget(struct bb_settled *settled, struct bb_store *memory, cons
         *at = delivery->claim.next;
         settled->count--;
         settled->ended -= delivery->claim.how == BB_SETTLED;
+        delivery->queue->unwritten -= delivery->claim.how != BB_SETTLED_RELEASE;
         bb_mem_free(mem, delivery->claim.note);
         memory->vtable->settle(memory, delivery, BB_SETTLED, 0, NULL);
     }
     if (!settled->first)
         settled->is_urgent = false;
+}
+
+bool bb_settled_must_be_written(const struct bb_queue *queue) {
+    const struct bb_flow *flow = queue->flow;
+    return flow && queue->unwritten > 0 && queue->unwritten + flow->in_flight >= flow->most;
 }
 
 static int compare(const struct bb_delivery *a, const struct bb_delivery *b) {

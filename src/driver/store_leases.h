@@ -50,6 +50,11 @@ void bb_settled_forget(struct bb_settled *settled, struct bb_store *memory, cons
 /* By their numbers: what lies together in the database is written together. */
 void bb_settled_sort(struct bb_settled *settled);
 
+/* Whether one more claim of the queue would, with what is under way of it and what was answered and
+ * is not written, be more than may be sent again after a crash: then these are written first. While
+ * they cannot be, it is claimed all the same. */
+bool bb_settled_must_be_written(const struct bb_queue *queue);
+
 /* They are many, have waited long enough, or others wait for them. */
 bool bb_settled_is_due(const struct bb_settled *settled, int64_t now_ms);
 

@@ -210,6 +210,8 @@ static void note_room(struct bb_postgres *s, struct bb_postgres_queue *q) {
 static struct bb_delivery *postgres_claim(struct bb_store *store, struct bb_queue *queue,
                                           int64_t now_ms) {
     struct bb_postgres *s = lock(store);
+    if (now_ms >= s->not_before_ms && bb_settled_must_be_written(queue))
+        bb_postgres_pass(s, now_ms);
     struct bb_delivery *claimed = bb_leases_claim(&s->settled, s->memory, queue, now_ms);
     note_room(s, queue->kept);
     if (!claimed && may_have_more(s, queue->kept, now_ms) && bb_postgres_pass(s, now_ms))

@@ -193,6 +193,8 @@ static bool may_have_more(const struct bb_sqlite *s, const struct bb_sqlite_queu
 static struct bb_delivery *sqlite_claim(struct bb_store *store, struct bb_queue *queue,
                                         int64_t now_ms) {
     struct bb_sqlite *s = lock(store);
+    if (now_ms >= s->not_before_ms && bb_settled_must_be_written(queue))
+        bb_sqlite_pass(s, now_ms);
     struct bb_delivery *claimed = bb_leases_claim(&s->settled, s->memory, queue, now_ms);
     note_room(s, queue->kept);
     if (!claimed && may_have_more(s, queue->kept, now_ms) && bb_sqlite_pass(s, now_ms))
