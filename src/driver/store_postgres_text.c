@@ -97,11 +97,11 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         "  WHERE key IS NOT NULL) AS k"
         " WHERE k.n > 1 OR NOT EXISTS (SELECT FROM put WHERE put.key = k.key) ORDER BY k.place",
 
-    /* The first of an index each. */
+    /* The first of an index each; of leases none that lasts on, also of those that are gone. */
     [BB_PG_LOOK] =
-        "SELECT ((SELECT min(number) FROM bb_event WHERE open IS NULL) IS NOT NULL)::int,"
-        " coalesce((SELECT min(leased_until_ms) FROM bb_delivery WHERE lease <> 0)"
-        " <= " NOW_MS ", false)::int",
+        "SELECT coalesce((SELECT 1 FROM bb_event WHERE open IS NULL ORDER BY number LIMIT 1), 0),"
+        " coalesce((SELECT 1 FROM bb_delivery WHERE lease <> 0 AND leased_until_ms <="
+        "  (SELECT " NOW_MS ") ORDER BY leased_until_ms LIMIT 1), 0)",
 
     /* Who wants what was written by SQL. One process at a time: what others have matched by then
      * is theirs. */
