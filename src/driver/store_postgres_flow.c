@@ -79,8 +79,17 @@ static void limit(struct bb_postgres *s, struct bb_postgres_share *share) {
     share->queue->turn_ms = bb_leases_later(s->now_ms, BUSY_MS);
 }
 
+static bool have_rates(const struct bb_postgres_share *shares, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (has_rate(shares[i].queue))
+            return true;
+    return false;
+}
+
 bool bb_postgres_limit_shares(struct bb_postgres *s, struct bb_postgres_share *shares,
                               size_t count) {
+    if (!have_rates(shares, count))
+        return true;
     if (!send_turns(s, shares, count) || !bb_postgres_db_exchange(&s->db))
         return false;
     for (size_t i = 0; i < count; i++)

@@ -124,6 +124,8 @@ bool bb_postgres_lease_due(struct bb_postgres *s, struct bb_postgres_leased *lea
     struct bb_postgres_share shares[QUEUES];
     size_t most = bb_leases_batch(s->memory), has = leased->leases.count;
     size_t count = has < most ? choose_due(s, shares, most - has) : 0;
+    if (count == 0)
+        return true;
     bool ok = bb_postgres_limit_shares(s, shares, count) &&
               bb_postgres_send_leases(s, shares, count, BB_PG_DUE, s->now_ms, &leased->leases) &&
               bb_postgres_db_exchange(&s->db);
