@@ -113,7 +113,7 @@ static int64_t own_time(const struct bb_postgres *s, int64_t time_ms) {
     return time_ms == INT64_MAX ? INT64_MAX : time_ms - s->offset_ms;
 }
 
-/* Whether any is due at another time than was known. */
+/* Whether any is due earlier than was known. */
 static bool note_times(struct bb_postgres *s, enum bb_pg which) {
     const PGresult *times = bb_postgres_db_result(&s->db, which);
     bool is_changed = false;
@@ -125,7 +125,7 @@ static bool note_times(struct bb_postgres *s, enum bb_pg which) {
         q->has_suspects &= due_ms != INT64_MAX;
         if (q->has_suspects && due_ms < s->now_ms + BB_LEASES_SUSPECT_MS)
             due_ms = s->now_ms + BB_LEASES_SUSPECT_MS;
-        is_changed |= due_ms != q->due_ms;
+        is_changed |= due_ms < q->due_ms;
         q->due_ms = due_ms;
         q->oldest_ms = own_time(s, bb_postgres_db_int(times, i, 2, INT64_MAX));
         bb_postgres_learn_pause(s, q, own_time(s, bb_postgres_db_int(times, i, 3, 0)));
