@@ -16,6 +16,9 @@ enum {
     BB_LEASES_SUSPECT_MS = 100 /* between two looks for whether a suspect's turn has come */
 };
 
+/* What a process says that has tables open which a later library has brought up to its version. */
+#define BB_LEASES_OUTDATED "its tables are of another version since it was opened"
+
 /* Times do not overflow: the end of time stays the end of time. */
 static inline int64_t bb_leases_later(int64_t time_ms, int64_t by_ms) {
     return by_ms > 0 && time_ms > INT64_MAX - by_ms ? INT64_MAX : time_ms + by_ms;

@@ -142,7 +142,7 @@ static int64_t read_skew_ms(struct bb_postgres_db *db) {
 static void warm_up(struct bb_postgres_db *db) {
     bb_postgres_db_begin(db, BB_PG_BEGIN, BB_PG_SETTINGS);
     bb_postgres_db_send(db, BB_PG_LOOK, "");
-    bb_postgres_db_send(db, BB_PG_TIMES, "t", "{}");
+    bb_postgres_db_send(db, BB_PG_FIND_WEBHOOKS, "u", "{}");
     bb_postgres_db_send(db, BB_PG_DUE, "titii", "{}", INT64_C(0), "{}", INT64_C(1), INT64_C(1));
     if (!bb_postgres_db_commit(db))
         bb_postgres_db_roll_back(db);
@@ -375,6 +375,11 @@ void bb_postgres_db_check(struct bb_postgres_db *db) {
 void bb_postgres_db_begin(struct bb_postgres_db *db, enum bb_pg how, enum bb_pg settings) {
     bb_postgres_db_send(db, how, "");
     bb_postgres_db_send(db, settings, "");
+}
+
+bool bb_postgres_db_has_begun_only(const struct bb_postgres_db *db) {
+    enum { BEGIN_AND_SETTINGS = 2 };
+    return !db->is_over && db->sent == BEGIN_AND_SETTINGS && db->which[1] == BB_PG_SETTINGS;
 }
 
 bool bb_postgres_db_commit(struct bb_postgres_db *db) {

@@ -112,6 +112,7 @@ bool bb_postgres_db_exchange(struct bb_postgres_db *db);
 /* A transaction with its settings, added to the next exchange: without them a statement might hang
  * on the server for longer than its answer is waited for. Its end is an exchange. */
 void bb_postgres_db_begin(struct bb_postgres_db *db, enum bb_pg how, enum bb_pg settings);
+bool bb_postgres_db_has_begun_only(const struct bb_postgres_db *db); /* as of the next exchange */
 bool bb_postgres_db_commit(struct bb_postgres_db *db);
 
 /* Begins one that must not be lost, on a connection that may have been lost meanwhile. */

@@ -10,7 +10,7 @@ enum { BUSY_MS = 50, UNKNOWN_MS = 1000 };
 
 /* ---- rates ---- */
 
-static bool has_rate(const struct bb_postgres_queue *q) {
+bool bb_postgres_has_rate(const struct bb_postgres_queue *q) {
     return q->queue->flow && q->queue->flow->window.size > 0;
 }
 
@@ -22,7 +22,7 @@ static bool send_turns(struct bb_postgres *s, const struct bb_postgres_share *sh
     bb_postgres_rows_begin(&turns, &s->config.mem, "i");
     for (size_t i = 0; i < count; i++) {
         const struct bb_postgres_queue *q = shares[i].queue;
-        if (!has_rate(q))
+        if (!bb_postgres_has_rate(q))
             continue;
         bb_postgres_rows_add(&locks, q->number, (int64_t)q->queue->flow->window.size);
         bb_postgres_rows_add(&turns, q->number);
@@ -79,12 +79,21 @@ static void limit(struct bb_postgres *s, struct bb_postgres_share *share) {
     share->queue->turn_ms = bb_leases_later(s->now_ms, BUSY_MS);
 }
 
+static bool have_rates(const struct bb_postgres_share *shares, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (bb_postgres_has_rate(shares[i].queue))
+            return true;
+    return false;
+}
+
 bool bb_postgres_limit_shares(struct bb_postgres *s, struct bb_postgres_share *shares,
                               size_t count) {
+    if (!have_rates(shares, count))
+        return true;
     if (!send_turns(s, shares, count) || !bb_postgres_db_exchange(&s->db))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (has_rate(shares[i].queue))
+        if (bb_postgres_has_rate(shares[i].queue))
             limit(s, &shares[i]);
     return true;
 }
@@ -99,7 +108,7 @@ bool bb_postgres_waits_for_turn(const struct bb_postgres *s, int64_t now_ms) {
 /* ---- what is written ---- */
 
 void bb_postgres_note_attempt(struct bb_postgres *s, struct bb_postgres_queue *q) {
-    if (!has_rate(q))
+    if (!bb_postgres_has_rate(q))
         return;
     q->ended++;
     s->has_flow_news = true;

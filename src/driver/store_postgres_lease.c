@@ -88,12 +88,13 @@ static size_t choose_due(struct bb_postgres *s, struct bb_postgres_share shares[
         struct bb_postgres_queue *q = of_node(s->due.root);
         size_t room = bb_leases_room(s->memory, q->queue, s->queue_count);
         q->is_full = room == 0;
-        q->due_ms = INT64_MAX; /* not again in this pass */
-        q->is_stale = true;
-        q->has_suspects = false;
-        bb_postgres_time(s, q);
-        if (room > 0)
+        if (room > 0) {
             shares[count++] = (struct bb_postgres_share){.queue = q, .most = (int64_t)room};
+            q->due_ms = INT64_MAX; /* not again in this pass */
+            q->is_stale = true;
+            q->has_suspects = false;
+        }
+        bb_postgres_time(s, q);
     }
     for (size_t i = 0; i < count; i++)
         shares[i].most = bb_leases_least(shares[i].most, (int64_t)(left / count));
@@ -118,16 +119,58 @@ bool bb_postgres_send_leases(struct bb_postgres *s, const struct bb_postgres_sha
     return numbers && most;
 }
 
+static const struct bb_postgres_share *share_of(const struct bb_postgres_share *shares,
+                                                size_t count, int64_t number) {
+    for (size_t i = 0; i < count; i++)
+        if (shares[i].queue->number == number)
+            return &shares[i];
+    return NULL;
+}
+
+/* A queue that has given all it was asked for goes on where that ended: the next one that waits is
+ * due then or later, which is not asked for now. Where turns are taken, what is due must be known.
+ */
+static void note_given(struct bb_postgres *s, const struct bb_postgres_share *share, int64_t given,
+                       int64_t due_ms) {
+    struct bb_postgres_queue *q = share->queue;
+    if (given < share->most || q->has_suspects || bb_postgres_has_rate(q))
+        return;
+    q->due_ms = due_ms - s->offset_ms;
+    q->is_stale = false;
+    bb_postgres_time(s, q);
+}
+
+/* The rows of each queue lie together. */
+static void note_all_given(struct bb_postgres *s, const struct bb_postgres_share *shares,
+                           size_t count) {
+    const PGresult *rows = bb_postgres_db_result(&s->db, BB_PG_DUE);
+    int64_t given = 0;
+    for (int i = 0; i < bb_postgres_db_rows(rows); i++) {
+        int64_t number = bb_postgres_db_int(rows, i, 1, 0);
+        given++;
+        if (bb_postgres_db_int(rows, i + 1, 1, 0) == number)
+            continue;
+        const struct bb_postgres_share *share = share_of(shares, count, number);
+        if (share)
+            note_given(s, share, given, bb_postgres_db_int(rows, i, 4, 0));
+        given = 0;
+    }
+}
+
 /* A fair share for each queue that is due: what is leased and cannot be sent is of use to nobody.
  */
 bool bb_postgres_lease_due(struct bb_postgres *s, struct bb_postgres_leased *leased) {
     struct bb_postgres_share shares[QUEUES];
     size_t most = bb_leases_batch(s->memory), has = leased->leases.count;
     size_t count = has < most ? choose_due(s, shares, most - has) : 0;
+    if (count == 0)
+        return true;
     bool ok = bb_postgres_limit_shares(s, shares, count) &&
               bb_postgres_send_leases(s, shares, count, BB_PG_DUE, s->now_ms, &leased->leases) &&
               bb_postgres_db_exchange(&s->db);
-    if (ok)
+    if (ok) {
         bb_postgres_read_leased(s, leased, BB_PG_DUE);
+        note_all_given(s, shares, count);
+    }
     return ok;
 }

@@ -51,6 +51,13 @@
     " SELECT " LEASED_ROW("l", "l.webhook, l." by ", l.number") " FROM leased l"                   \
     " ORDER BY l.webhook, l." by ", l.number"
 
+/* Of a webhook (`h`): when the first that waits is due, since when the oldest waits, its pause. */
+#define TIMES(h)                                                                                   \
+    "(SELECT due_ms FROM bb_delivery WHERE webhook = " h ".number AND lease = 0 AND NOT is_held"   \
+    "  ORDER BY due_ms, number LIMIT 1),"                                                          \
+    " (SELECT enqueued_ms FROM bb_delivery WHERE webhook = " h ".number AND lease = 0"             \
+    "  ORDER BY enqueued_ms, number LIMIT 1), " h ".paused_until_ms"
+
 /* The latest ends of a webhook w, with so many of now. */
 #define ENDED(count)                                                                               \
     "coalesce((SELECT array_agg(k.at ORDER BY k.at) FROM (SELECT at FROM unnest(w.ended_ms ||"     \
@@ -97,11 +104,12 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         "  WHERE key IS NOT NULL) AS k"
         " WHERE k.n > 1 OR NOT EXISTS (SELECT FROM put WHERE put.key = k.key) ORDER BY k.place",
 
-    /* The first of an index each. */
+    /* The first of an index each; of leases none that lasts on, also of those that are gone. */
     [BB_PG_LOOK] =
-        "SELECT ((SELECT min(number) FROM bb_event WHERE open IS NULL) IS NOT NULL)::int,"
-        " coalesce((SELECT min(leased_until_ms) FROM bb_delivery WHERE lease <> 0)"
-        " <= " NOW_MS ", false)::int",
+        "SELECT coalesce((SELECT 1 FROM bb_event WHERE open IS NULL ORDER BY number LIMIT 1), 0),"
+        " coalesce((SELECT 1 FROM bb_delivery WHERE lease <> 0 AND leased_until_ms <="
+        "  (SELECT " NOW_MS ") ORDER BY leased_until_ms LIMIT 1), 0),"
+        " (SELECT max(version) FROM bb_outbox_version)",
 
     /* Who wants what was written by SQL. One process at a time: what others have matched by then
      * is theirs. */
@@ -200,17 +208,12 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         " WHERE NOT EXISTS (SELECT FROM bb_webhook h WHERE h.id = w.id) ORDER BY w.id"
         " ON CONFLICT DO NOTHING",
     [BB_PG_FIND_WEBHOOKS] =
-        "SELECT h.number FROM unnest(" TEXTS("$1") ") WITH ORDINALITY AS w(id, place)"
+        "SELECT h.number, " TIMES("h") " FROM unnest(" TEXTS("$1") ") WITH ORDINALITY AS w(id, place)"
         " LEFT JOIN bb_webhook h ON h.id = w.id ORDER BY w.place",
 
     [BB_PG_TIMES] =
-        "SELECT q.webhook,"
-        " (SELECT due_ms FROM bb_delivery WHERE webhook = q.webhook AND lease = 0 AND NOT is_held"
-        "  ORDER BY due_ms, number LIMIT 1),"
-        " (SELECT enqueued_ms FROM bb_delivery WHERE webhook = q.webhook AND lease = 0"
-        "  ORDER BY enqueued_ms, number LIMIT 1),"
-        " w.paused_until_ms"
-        " FROM unnest($1::bigint[]) AS q(webhook) JOIN bb_webhook w ON w.number = q.webhook",
+        "SELECT h.number, " TIMES("h") " FROM unnest($1::bigint[]) AS q(webhook)"
+        " JOIN bb_webhook h ON h.number = q.webhook",
 
     /* The largest count that any process has asked for stays: one that is configured otherwise must
      * not forget what others still count. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/text.h"
 #include "driver/store_memory.h"
 
 enum { SHORTEST_MS = 50, LONGEST_MS = 1000 };
@@ -70,9 +71,9 @@ static void note_numbers(struct bb_postgres *s) {
     }
 }
 
-/* In a transaction of its own, so that nobody who adds one waits for more than that; and a safe
- * one: a number that the server forgets when it dies would be remembered here. */
-static bool number_queues(struct bb_postgres *s) {
+/* Adds to the next exchange what is told of those without a number: by `which`. False: out of
+ * memory. */
+static bool send_unnumbered(struct bb_postgres *s, enum bb_pg which) {
     struct bb_buf ids;
     if (!s->has_unnumbered)
         return true;
@@ -81,17 +82,10 @@ static bool number_queues(struct bb_postgres *s) {
         if (!q->number)
             bb_postgres_add_text(&ids, q->id);
     const char *array = bb_postgres_array(&ids);
-    bool ok = array != NULL;
-    if (ok) {
-        bb_postgres_db_begin(&s->db, BB_PG_BEGIN, BB_PG_SAFE_SETTINGS);
-        bb_postgres_db_send(&s->db, BB_PG_ADD_WEBHOOKS, "u", array);
-        bb_postgres_db_send(&s->db, BB_PG_FIND_WEBHOOKS, "u", array);
-        ok = bb_postgres_db_commit(&s->db);
-    }
+    if (array)
+        bb_postgres_db_send(&s->db, which, "u", array);
     bb_buf_free(&ids);
-    if (ok)
-        note_numbers(s);
-    return ok;
+    return array != NULL;
 }
 
 /* ---- what waits, and since when ---- */
@@ -120,9 +114,9 @@ static int64_t own_time(const struct bb_postgres *s, int64_t time_ms) {
     return time_ms == INT64_MAX ? INT64_MAX : time_ms - s->offset_ms;
 }
 
-/* Whether any is due at another time than was known. */
-static bool note_times(struct bb_postgres *s) {
-    const PGresult *times = bb_postgres_db_result(&s->db, BB_PG_TIMES);
+/* Whether any is due earlier than was known. */
+static bool note_times(struct bb_postgres *s, enum bb_pg which) {
+    const PGresult *times = bb_postgres_db_result(&s->db, which);
     bool is_changed = false;
     for (int i = 0; i < bb_postgres_db_rows(times); i++) {
         struct bb_postgres_queue *q = bb_postgres_find_queue(s, bb_postgres_db_int(times, i, 0, 0));
@@ -132,7 +126,7 @@ static bool note_times(struct bb_postgres *s) {
         q->has_suspects &= due_ms != INT64_MAX;
         if (q->has_suspects && due_ms < s->now_ms + BB_LEASES_SUSPECT_MS)
             due_ms = s->now_ms + BB_LEASES_SUSPECT_MS;
-        is_changed |= due_ms != q->due_ms;
+        is_changed |= due_ms < q->due_ms;
         q->due_ms = due_ms;
         q->oldest_ms = own_time(s, bb_postgres_db_int(times, i, 2, INT64_MAX));
         bb_postgres_learn_pause(s, q, own_time(s, bb_postgres_db_int(times, i, 3, 0)));
@@ -159,7 +153,7 @@ static bool refresh_stale(struct bb_postgres *s) {
         return true;
     if (!send_times(s, false) || !bb_postgres_db_exchange(&s->db))
         return false;
-    note_times(s);
+    note_times(s, BB_PG_TIMES);
     return true;
 }
 
@@ -174,20 +168,62 @@ static void look_later(struct bb_postgres *s, bool is_changed) {
     s->look_again_ms = bb_leases_later(s->now_ms, s->wait_ms - less_ms);
 }
 
-/* Whether somebody else has written, or a lease has run out: one round trip. */
+/* False: a later library has changed the tables. */
+static bool check_version(struct bb_postgres *s) {
+    const PGresult *look = bb_postgres_db_result(&s->db, BB_PG_LOOK);
+    bool is_known = bb_postgres_db_int(look, 0, 2, 0) == BB_PG_VERSION;
+    if (!is_known)
+        bb_text_copy(s->db.trouble, sizeof s->db.trouble, BB_LEASES_OUTDATED);
+    return is_known;
+}
+
+/* No new events may mean that somebody is about to commit one, so that the next look is soon. */
+static void note_look(struct bb_postgres *s, bool is_changed) {
+    const PGresult *look = bb_postgres_db_result(&s->db, BB_PG_LOOK);
+    bool had_news = s->has_news, has_own = s->unmatched_count > 0 || s->matched.count > 0;
+    s->has_news = bb_postgres_db_int(look, 0, 0, 0) != 0 || has_own;
+    s->has_expired |= bb_postgres_db_int(look, 0, 1, 0) != 0;
+    look_later(s, is_changed || had_news || s->has_news || s->has_expired);
+}
+
+/* What nobody knows yet. In a transaction of its own, so that nobody who adds one waits for more
+ * than that; and a safe one: a number that the server forgets when it dies would be remembered
+ * here. */
+static bool add_webhooks(struct bb_postgres *s) {
+    if (!s->has_unnumbered)
+        return true;
+    bb_postgres_db_begin(&s->db, BB_PG_BEGIN, BB_PG_SAFE_SETTINGS);
+    if (!send_unnumbered(s, BB_PG_ADD_WEBHOOKS))
+        return false;
+    bb_postgres_db_send(&s->db, BB_PG_COMMIT, "");
+    bb_postgres_db_begin(&s->db, BB_PG_BEGIN_READING, BB_PG_SETTINGS);
+    if (!send_unnumbered(s, BB_PG_FIND_WEBHOOKS) || !bb_postgres_db_commit(&s->db))
+        return false;
+    note_numbers(s);
+    note_times(s, BB_PG_FIND_WEBHOOKS);
+    return true;
+}
+
+/* Queues get their numbers, and it is seen whether somebody else has written, or a lease has run
+ * out: one round trip, unless there is a webhook that nobody knows yet. */
 static bool look_around(struct bb_postgres *s) {
-    if (s->now_ms < s->look_again_ms)
+    bool is_time = s->now_ms >= s->look_again_ms;
+    if (!is_time && !s->has_unnumbered)
         return true;
     bb_postgres_db_begin(&s->db, BB_PG_BEGIN_READING, BB_PG_SETTINGS);
-    bb_postgres_db_send(&s->db, BB_PG_LOOK, "");
-    if (!send_times(s, true) || !bb_postgres_db_commit(&s->db))
+    if (is_time)
+        bb_postgres_db_send(&s->db, BB_PG_LOOK, "");
+    if (!(send_unnumbered(s, BB_PG_FIND_WEBHOOKS) && (!is_time || send_times(s, true)) &&
+          bb_postgres_db_commit(&s->db)))
         return false;
-    const PGresult *look = bb_postgres_db_result(&s->db, BB_PG_LOOK);
-    s->has_news |= bb_postgres_db_int(look, 0, 0, 0) != 0;
-    s->has_expired |= bb_postgres_db_int(look, 0, 1, 0) != 0;
-    bool is_changed = note_times(s);
-    look_later(s, is_changed || s->has_news || s->has_expired);
-    return true;
+    if (is_time && !check_version(s))
+        return false;
+    note_numbers(s);
+    bool is_changed = note_times(s, BB_PG_FIND_WEBHOOKS);
+    is_changed |= note_times(s, BB_PG_TIMES);
+    if (is_time)
+        note_look(s, is_changed);
+    return add_webhooks(s);
 }
 
 /* ---- the pass ---- */
@@ -221,14 +257,14 @@ static bool is_ready(struct bb_postgres *s) {
     bb_postgres_db_check(&s->db);
     if (was_connected && !s->db.handle)
         bb_postgres_tell(s, s->db.trouble);
-    return bb_postgres_db_connect(&s->db) && number_queues(s);
+    return bb_postgres_db_connect(&s->db) && (!s->has_unnumbered || look_around(s));
 }
 
 static bool refresh_and_commit(struct bb_postgres *s, struct bb_postgres_leased *leased) {
     if (!(bb_postgres_rows_send(&leased->surplus, &s->db, BB_PG_RELEASE) && send_times(s, false) &&
           bb_postgres_db_commit(&s->db)))
         return false;
-    note_times(s);
+    note_times(s, BB_PG_TIMES);
     return true;
 }
 

@@ -25,8 +25,9 @@
 struct bb_postgres_queue {
     struct bb_queue *queue; /* of those that are */
     int64_t number;         /* of the webhook in the database; 0: not known yet */
-    int64_t due_ms;         /* of the first that waits; INT64_MAX: none does */
-    int64_t oldest_ms;      /* when the oldest of all of them was enqueued; INT64_MAX: none is */
+    int64_t due_ms;         /* of the first that waits, or before; INT64_MAX: none does */
+    int64_t oldest_ms;      /* when the oldest of all of them was enqueued, or before; INT64_MAX:
+                               none is */
     int64_t not_before_ms;
     int64_t turn_ms;         /* its rate lets nothing begin before */
     int64_t paused_until_ms; /* as it was written or read last; 0: it is not */
@@ -162,6 +163,8 @@ bool bb_postgres_send_leases(struct bb_postgres *s, const struct bb_postgres_sha
 bool bb_postgres_lease_due(struct bb_postgres *s, struct bb_postgres_leased *leased);
 
 /* ---- store_postgres_flow.c ---- */
+
+bool bb_postgres_has_rate(const struct bb_postgres_queue *q);
 
 /* Of queues with a rate it leaves what may begin now, over all processes, and takes the right to
  * lease it: until the end of the transaction. A queue whose right another one has gets nothing. */

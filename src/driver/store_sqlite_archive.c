@@ -64,7 +64,7 @@ static void unlock(struct bb_sqlite *s) {
 
 static int fail(struct bb_sqlite *s, bb_error *error) {
     if (s->is_outdated)
-        return bb_fail(error, BB_ERR_OUTBOX, "outbox: %s", BB_SQLITE_OUTDATED);
+        return bb_fail(error, BB_ERR_OUTBOX, "outbox: %s", BB_LEASES_OUTDATED);
     return bb_sqlite_db_fail(s->db.handle, "it cannot be read or written", error);
 }
 

@@ -132,7 +132,7 @@ static void tell_trouble(struct bb_sqlite *s) {
         (bb_sqlite_db_is_busy(&s->db) && s->now_ms - s->failing_since_ms < LONG_MS))
         return;
     snprintf(text, sizeof text, "outbox: %s",
-             s->is_outdated ? BB_SQLITE_OUTDATED : sqlite3_errmsg(s->db.handle));
+             s->is_outdated ? BB_LEASES_OUTDATED : sqlite3_errmsg(s->db.handle));
     s->host.trouble(s->host.user, text);
 }
 

@@ -92,7 +92,6 @@ int64_t bb_sqlite_number_of(struct bb_sqlite *s, const char *webhook_id);
 
 /* Begins a transaction that writes. False: that failed, or the tables are of another library's
  * version by now. */
-#define BB_SQLITE_OUTDATED "its tables are of another version since it was opened"
 bool bb_sqlite_begin(struct bb_sqlite *s);
 
 /* Does it. False: nothing was changed, the host was told, it is tried again a little later. */

@@ -265,6 +265,23 @@ static void tables_of_version_1_are_brought_up(void **state) {
     assert_int_equal(server_requests(b->receiver), 1);
 }
 
+/* A process that goes on while another one of a later version has begun. */
+static void tables_that_become_newer_are_left_alone(void **state) {
+    background *b = *state;
+    pg_open_all(b);
+    background_add_healthy(b, BB_CUSTOM, "hook");
+    PGconn *db = postgres_connect();
+    postgres_run(db, "UPDATE bb_outbox_version SET version = 99");
+    postgres_run(db, "SELECT bb_enqueue('{\"activity_type\":\"bb.issue.create\"}')");
+    assert_int_equal(bb_dispatcher_flush(b->dispatcher, 200, NULL), BB_ERR_TIMEOUT);
+    assert_int_equal(server_requests(b->receiver), 0);
+    assert_non_null(strstr(pg_last_trouble(), "of another version since it was opened"));
+    postgres_run(db, "UPDATE bb_outbox_version SET version = 2");
+    PQfinish(db);
+    background_flush(b);
+    assert_int_equal(server_requests(b->receiver), 1);
+}
+
 static void tables_lie_in_the_search_path(void **state) {
     (void)state;
     bb_error error = BB_ERROR_INIT;
@@ -323,6 +340,7 @@ int main(void) {
         PG_TEST(the_order_holds_across_processes),
         PG_TEST(newer_tables_are_refused),
         PG_TEST(tables_of_version_1_are_brought_up),
+        PG_TEST(tables_that_become_newer_are_left_alone),
         PG_TEST(tables_lie_in_the_search_path),
         PG_TEST(no_password_is_ever_told),
         PG_TEST(wrong_options_are_refused),
