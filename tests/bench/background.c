@@ -112,7 +112,7 @@ static bool run_rest(unsigned port, unsigned rounds, unsigned count, unsigned on
            (only && only != 9 ? true : bench_peer(port, rounds, count)) &&
            (only && only != 10 ? true : bench_outbox(port, rounds, count)) &&
            (only && only != 11 ? true : bench_claims(rounds, count)) &&
-           (only && only != 12 ? true : bench_waiting(port, rounds < 3 ? rounds : 3)) &&
+           (only && only != 12 ? true : bench_waiting(port, rounds)) &&
            (only && only != 13 ? true : bench_several(port, rounds < 3 ? rounds : 3, count)) &&
            (only && only != 14 ? true : bench_host(port, rounds)) &&
            (only && only != 15 ? true : bench_guard(port, rounds, count));
