@@ -5,14 +5,10 @@
 
 /* ---- statements ---- */
 
-/* Up to ?3 of the webhook ?1 that `choice` finds, for the lease ?4 until ?5. */
-#define LEASE(choice, by)                                                                          \
-    "UPDATE bb_delivery SET lease = ?4, leased_until_ms = ?5, claims = claims + 1 WHERE number IN" \
-    " (SELECT number FROM bb_delivery WHERE webhook = ?1 AND lease = 0 AND " choice                \
-    " ORDER BY " by ", number LIMIT ?3)"                                                           \
-    " RETURNING number, event, enqueued_ms, due_ms, order_key, attempts, steps, unknowns,"         \
-    " EXISTS(SELECT 1 FROM bb_shared WHERE bb_shared.event = bb_delivery.event), claims,"          \
-    " (SELECT json FROM bb_event WHERE bb_event.number = bb_delivery.event)"
+/* Up to ?3 of the webhook ?1 that `choice` finds: of an index alone. */
+#define CHOOSE(choice, by)                                                                         \
+    "SELECT number FROM bb_delivery WHERE webhook = ?1 AND lease = 0 AND " choice " ORDER BY " by  \
+    ", number LIMIT ?3"
 
 static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -47,8 +43,16 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_FIND_WEBHOOK] = "SELECT number FROM bb_webhook WHERE id = ?1",
     [BB_SQL_DUE_MS] = "SELECT due_ms FROM bb_delivery WHERE webhook = ?1 AND lease = 0 AND"
                       " is_held = 0 ORDER BY due_ms LIMIT 1",
-    [BB_SQL_DUE] = LEASE("is_held = 0 AND due_ms <= ?2", "due_ms"),
-    [BB_SQL_OLDER] = LEASE("enqueued_ms < ?2", "enqueued_ms"),
+    [BB_SQL_DUE] = CHOOSE("is_held = 0 AND due_ms <= ?2", "due_ms"),
+    [BB_SQL_OLDER] = CHOOSE("enqueued_ms < ?2", "enqueued_ms"),
+    /* All of a transaction at once: RETURNING keeps its rows in a table for the moment, which
+     * the events would fill. */
+    [BB_SQL_LEASE] = "UPDATE bb_delivery SET lease = ?2, leased_until_ms = ?3, claims = claims + 1"
+                     " WHERE number IN (SELECT value FROM json_each(?1)) RETURNING"
+                     " number, event, enqueued_ms, due_ms, order_key, attempts, steps, unknowns,"
+                     " claims, webhook",
+    [BB_SQL_EVENT] = "SELECT json, EXISTS(SELECT 1 FROM bb_shared WHERE event = ?1)"
+                     " FROM bb_event WHERE number = ?1",
     [BB_SQL_RENEW] = "UPDATE bb_delivery SET leased_until_ms = ?3 WHERE number = ?1 AND lease = ?2",
     [BB_SQL_FREE_EXPIRED] = "UPDATE bb_delivery SET lease = 0 WHERE lease <> 0 AND"
                             " leased_until_ms <= ?1",

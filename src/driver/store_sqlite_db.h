@@ -37,6 +37,8 @@ enum bb_sql {
     BB_SQL_DUE_MS,
     BB_SQL_DUE,
     BB_SQL_OLDER,
+    BB_SQL_LEASE,
+    BB_SQL_EVENT,
     BB_SQL_RENEW,
     BB_SQL_FREE_EXPIRED,
     BB_SQL_RELEASE,

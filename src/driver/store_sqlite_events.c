@@ -4,10 +4,6 @@
 
 #include "driver/store_sqlite_pass.h"
 
-static struct bb_sqlite_queue *find_queue(const struct bb_sqlite *s, int64_t number) {
-    return number >= 0 && (size_t)number < s->numbers ? s->by_number[number] : NULL;
-}
-
 /* ---- leases ---- */
 
 struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
@@ -117,7 +113,7 @@ static bool deliver(struct bb_sqlite *s, struct bb_sqlite_leased *leased, const 
     int64_t webhook = bb_sqlite_number_of(s, id);
     if (webhook < 0)
         return false;
-    struct bb_sqlite_queue *q = find_queue(s, webhook);
+    struct bb_sqlite_queue *q = bb_sqlite_find_queue(s, webhook);
     int64_t held = is_held(s, webhook, order_key, &failed);
     struct bb_parcel *parcel = NULL;
     if (!failed && !held && is_next(s, leased, q, event))

@@ -1,28 +1,33 @@
 /* What is due is leased. */
+#include <string.h>
+
+#include "base/text.h"
 #include "driver/store_sqlite_pass.h"
 
 /* ---- rows that are leased ---- */
 
-enum { EVENT = 1, SHARED = 8, CLAIMS, JSON }; /* columns */
+enum { CLAIMS = 8, WEBHOOK }; /* columns */
 
-/* By the database's clock. */
-static int64_t lease_end_ms(const struct bb_sqlite *s) {
-    return bb_leases_later(s->clock_ms, s->config.lease_ms);
+/* Without its event, which somebody has taken away, it is one that cannot be read. */
+static bool read_event(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
+                       struct bb_delivery *delivery) {
+    bool failed = false;
+    int64_t number = delivery->claim.event;
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_EVENT, "i", number);
+    bool is_there = bb_sqlite_db_step(row, &failed);
+    delivery->claim.is_shared = is_there && sqlite3_column_int(row, 1) != 0;
+    if (!failed)
+        delivery->parcel =
+            bb_sqlite_parcel(s, delivery->claim.is_shared ? leased : NULL, number,
+                             is_there ? (const char *)sqlite3_column_text(row, 0) : NULL);
+    sqlite3_reset(row);
+    return delivery->parcel != NULL;
 }
 
-/* NULL: out of memory. */
-static struct bb_parcel *parcel_of(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
-                                   sqlite3_stmt *row) {
-    return bb_sqlite_parcel(s, sqlite3_column_int(row, SHARED) ? leased : NULL,
-                            sqlite3_column_int64(row, EVENT),
-                            (const char *)sqlite3_column_text(row, JSON));
-}
-
-static void read_row(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
-                     struct bb_sqlite_queue *q, struct bb_parcel *parcel, sqlite3_stmt *row) {
+static bool read_row(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
+                     const struct bb_sqlite_queue *q, sqlite3_stmt *row) {
     int64_t offset = s->host.wall_offset_ms;
-    const struct bb_delivery delivery = {
-        .parcel = parcel,
+    struct bb_delivery delivery = {
         .queue = q->queue,
         .history = {.enqueued_ms = sqlite3_column_int64(row, 2) - offset,
                     .attempts = (uint32_t)sqlite3_column_int64(row, 5),
@@ -30,11 +35,13 @@ static void read_row(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
                     .unknowns = (uint32_t)sqlite3_column_int64(row, 7),
                     .claims = (uint32_t)sqlite3_column_int64(row, CLAIMS)},
         .claim = {.number = sqlite3_column_int64(row, 0),
-                  .event = sqlite3_column_int64(row, EVENT),
-                  .is_shared = sqlite3_column_int(row, SHARED) != 0,
+                  .event = sqlite3_column_int64(row, 1),
                   .order_key = sqlite3_column_int64(row, 4)},
     };
+    if (!read_event(s, leased, &delivery))
+        return false;
     bb_sqlite_add_leased(leased, &delivery, sqlite3_column_int64(row, 3) - offset);
+    return true;
 }
 
 /* It is not this one's turn, and given back at once. */
@@ -56,23 +63,59 @@ static bool give_back_surplus(struct bb_sqlite *s, struct bb_sqlite_leased *leas
     return ok;
 }
 
-bool bb_sqlite_lease_from(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
-                          struct bb_sqlite_queue *q, enum bb_sql which, int64_t before_ms,
-                          size_t most) {
+bool bb_sqlite_choose(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
+                      const struct bb_sqlite_queue *q, enum bb_sql which, int64_t before_ms,
+                      size_t most) {
     bool failed = false;
-    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, which, "iiiii", q->number,
-                                          bb_leases_later(before_ms, s->host.wall_offset_ms),
-                                          (int64_t)most, leased->leases.lease, lease_end_ms(s));
+    sqlite3_stmt *row =
+        bb_sqlite_db_bind(&s->db, which, "iii", q->number,
+                          bb_leases_later(before_ms, s->host.wall_offset_ms), (int64_t)most);
+    while (leased->chosen_count < BB_LEASES_BATCH && bb_sqlite_db_step(row, &failed))
+        leased->chosen[leased->chosen_count++] = sqlite3_column_int64(row, 0);
+    sqlite3_reset(row);
+    return !failed;
+}
+
+/* As a JSON array. NULL: out of memory. */
+static const char *print_chosen(struct bb_sqlite *s, const struct bb_sqlite_leased *leased) {
+    char digits[BB_INTEGER_SIZE];
+    char *out = bb_arena_alloc(&s->scratch, leased->chosen_count * sizeof digits + sizeof "[]");
+    char *to = out;
+    for (size_t i = 0; out && i < leased->chosen_count; i++) {
+        const char *number = bb_text_digits(leased->chosen[i], digits);
+        *to++ = i ? ',' : '[';
+        to += bb_text_copy(to, sizeof digits, number);
+    }
+    if (out)
+        memcpy(to, "]", sizeof "]");
+    return out;
+}
+
+static bool read_rows(struct bb_sqlite *s, struct bb_sqlite_leased *leased, sqlite3_stmt *row,
+                      bool all_at_once) {
+    bool failed = false;
     while (!failed && bb_sqlite_db_step(row, &failed)) {
-        if (which == BB_SQL_DUE && must_wait(s, leased, q, row))
+        struct bb_sqlite_queue *q = bb_sqlite_find_queue(s, sqlite3_column_int64(row, WEBHOOK));
+        if (!all_at_once && must_wait(s, leased, q, row))
             continue;
-        struct bb_parcel *parcel = parcel_of(s, leased, row);
-        failed = !parcel;
-        if (parcel)
-            read_row(s, leased, q, parcel, row);
+        failed = !read_row(s, leased, q, row);
     }
     sqlite3_reset(row);
-    return !failed && give_back_surplus(s, leased);
+    return !failed;
+}
+
+bool bb_sqlite_lease_chosen(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
+                            bool all_at_once) {
+    if (leased->chosen_count == 0)
+        return true;
+    const char *chosen = print_chosen(s, leased);
+    leased->chosen_count = 0;
+    return chosen &&
+           read_rows(s, leased,
+                     bb_sqlite_db_bind(&s->db, BB_SQL_LEASE, "tii", chosen, leased->leases.lease,
+                                       bb_leases_later(s->clock_ms, s->config.lease_ms)),
+                     all_at_once) &&
+           give_back_surplus(s, leased);
 }
 
 /* ---- which ---- */
@@ -118,9 +161,9 @@ bool bb_sqlite_lease_due(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     size_t count = has < most ? choose_due(s, leased, queues, most - has) : 0;
     for (size_t i = 0; i < count; i++) {
         size_t share = (most - has) / count, room = bb_sqlite_room(s, leased, queues[i]);
-        if (!bb_sqlite_lease_from(s, leased, queues[i], BB_SQL_DUE, s->now_ms,
-                                  share < room ? share : room))
+        if (!bb_sqlite_choose(s, leased, queues[i], BB_SQL_DUE, s->now_ms,
+                              share < room ? share : room))
             return false;
     }
-    return true;
+    return bb_sqlite_lease_chosen(s, leased, false);
 }

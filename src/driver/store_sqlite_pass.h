@@ -41,10 +41,12 @@ bool bb_sqlite_renew_leases(struct bb_sqlite *s, int64_t until_ms);
 /* Leases what is due: a fair share of each queue. */
 bool bb_sqlite_lease_due(struct bb_sqlite *s, struct bb_sqlite_leased *leased);
 
-/* Up to `most` of one queue: BB_SQL_DUE or BB_SQL_OLDER, before that time. */
-bool bb_sqlite_lease_from(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
-                          struct bb_sqlite_queue *q, enum bb_sql which, int64_t before_ms,
-                          size_t most);
+/* Chooses up to `most` of one queue (BB_SQL_DUE or BB_SQL_OLDER, before that time), and leases all
+ * that were chosen: of suspects, unless all are wanted at once, one. */
+bool bb_sqlite_choose(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
+                      const struct bb_sqlite_queue *q, enum bb_sql which, int64_t before_ms,
+                      size_t most);
+bool bb_sqlite_lease_chosen(struct bb_sqlite *s, struct bb_sqlite_leased *leased, bool all_at_once);
 
 /* Makes deliveries of new events, oldest first; leases at once what is due with nothing ahead of
  * it. False: it failed. */

@@ -8,6 +8,10 @@
 
 /* ---- queues ---- */
 
+struct bb_sqlite_queue *bb_sqlite_find_queue(const struct bb_sqlite *s, int64_t number) {
+    return number >= 0 && (size_t)number < s->numbers ? s->by_number[number] : NULL;
+}
+
 void bb_sqlite_time(struct bb_sqlite *s, struct bb_sqlite_queue *q) {
     int64_t due_ms = q->due_ms > q->not_before_ms ? q->due_ms : q->not_before_ms;
     if (q->is_timed)
@@ -173,7 +177,7 @@ bool bb_sqlite_begin(struct bb_sqlite *s) {
 
 static struct bb_sqlite_leased *new_leased(struct bb_sqlite *s) {
     struct bb_sqlite_leased *leased = &s->leased; /* not all of it is set: it is large */
-    leased->leases.count = leased->surplus_count = 0;
+    leased->leases.count = leased->surplus_count = leased->chosen_count = 0;
     leased->has_looked = leased->has_more = false;
     leased->leases.until_ms = bb_leases_later(s->now_ms, s->config.lease_ms);
     sqlite3_randomness(sizeof leased->leases.lease, &leased->leases.lease);
@@ -216,13 +220,14 @@ static bool older(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     struct bb_sqlite_queue *q = s->asked;
     q->is_stale = true;
     return bb_sqlite_settle_all(s) &&
-           bb_sqlite_lease_from(s, leased, q, BB_SQL_OLDER, s->asked_ms, SOME) && refresh_stale(s);
+           bb_sqlite_choose(s, leased, q, BB_SQL_OLDER, s->asked_ms, SOME) &&
+           bb_sqlite_lease_chosen(s, leased, true) && refresh_stale(s);
 }
 
 bool bb_sqlite_lease_older(struct bb_sqlite *s, struct bb_sqlite_queue *q, int64_t before_ms) {
     s->asked = q;
     s->asked_ms = before_ms;
-    return transact(s, older);
+    return is_current(s, q) && transact(s, older);
 }
 
 static bool write_settled(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {

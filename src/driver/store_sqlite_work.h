@@ -34,6 +34,8 @@ struct bb_sqlite_leased {
     bool has_looked, has_more;        /* for, and new events */
     int64_t surplus[BB_LEASES_BATCH]; /* suspects that must wait: their numbers */
     size_t surplus_count;
+    int64_t chosen[BB_LEASES_BATCH]; /* to be leased, by their numbers */
+    size_t chosen_count;
 };
 
 struct bb_sqlite_putting;
@@ -89,6 +91,9 @@ void bb_sqlite_forget_settled(struct bb_sqlite *s, const struct bb_sqlite_queue 
 
 /* The webhook's number, which it gets when it has none; -1: it could not be read or written. */
 int64_t bb_sqlite_number_of(struct bb_sqlite *s, const char *webhook_id);
+
+/* Of a webhook's number; NULL: nobody here delivers to it. */
+struct bb_sqlite_queue *bb_sqlite_find_queue(const struct bb_sqlite *s, int64_t number);
 
 /* Begins a transaction that writes. False: that failed, or the tables are of another library's
  * version by now. */

@@ -97,7 +97,7 @@ static bool work_and_note(const struct bench_place *place, struct work *work, un
     return true;
 }
 
-static void print_work(const struct work *some, const struct work *all, unsigned rounds) {
+static void print_work(struct work *some, struct work *all, unsigned rounds) {
     double ratios[BENCH_MAX_ROUNDS];
     for (unsigned i = 0; i < rounds; i++)
         ratios[i] = all->rate[i] / some->rate[i];
