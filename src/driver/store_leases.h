@@ -11,7 +11,7 @@ enum {
     BB_LEASES_NEWS = 256,      /* events that become deliveries in one transaction */
     BB_LEASES_MOST = 1024,     /* about, waiting in memory: of use to nobody else */
     BB_LEASES_WRITE = 1024,    /* settled, which are written at once ... */
-    BB_LEASES_WRITE_MS = 20,   /* ... and after so long, be they ever so few */
+    BB_LEASES_WRITE_MS = 50,   /* ... and after so long, be they ever so few */
     BB_LEASES_TRUSTED = 2,     /* claims of one row; it is a suspect after that */
     BB_LEASES_SUSPECT_MS = 100 /* between two looks for whether a suspect's turn has come */
 };
