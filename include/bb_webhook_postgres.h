@@ -43,8 +43,10 @@ typedef struct bb_postgres_options {
 /* Opens, or makes, the outbox in the database that libpq finds by `conninfo`: with up to
  * three connections, one to work and, once they are needed, one to enqueue and one for the
  * functions of bb_webhook_outbox.h. Unless it says otherwise they give up after a few seconds
- * (connect_timeout, tcp_user_timeout). `options` may be NULL. Free it by bb_outbox_free.
- * BB_ERR_OUTBOX says what PostgreSQL says, BB_ERR_ARGUMENT, BB_ERR_STRUCT, BB_ERR_NO_MEMORY.
+ * (connect_timeout, tcp_user_timeout). Tables of an older version become those of this library,
+ * under an advisory lock, with all that waits in them. `options` may be NULL. Free it by
+ * bb_outbox_free. BB_ERR_OUTBOX says what PostgreSQL says, or that the tables are newer;
+ * BB_ERR_ARGUMENT, BB_ERR_STRUCT, BB_ERR_NO_MEMORY.
  *
  * A connection that is lost is made again; deliveries that were under way go on meanwhile. An
  * enqueueing whose connection is lost is an error (BB_ERR_OUTBOX), though the event may have been

@@ -43,11 +43,12 @@ typedef struct bb_sqlite_options {
 } bb_sqlite_options;
 #define BB_SQLITE_OPTIONS_INIT BB_INIT_STRUCT(bb_sqlite_options)
 
-/* Opens, or makes, the outbox in the database `path`. `options` may be NULL. Free it by
- * bb_outbox_free. BB_ERR_OUTBOX says what SQLite says, BB_ERR_ARGUMENT, BB_ERR_STRUCT,
- * BB_ERR_NO_MEMORY, BB_ERR_FORKED (the parent process had an outbox in this file open when it
- * forked: the child would take the parent's locks for its own, and the file could be damaged. A
- * program that is started by exec may open it). */
+/* Opens, or makes, the outbox in the database `path`; tables of an older version become those of
+ * this library, under SQLite's lock, with all that waits in them. `options` may be NULL. Free it by
+ * bb_outbox_free. BB_ERR_OUTBOX says what SQLite says, or that the tables are newer;
+ * BB_ERR_ARGUMENT, BB_ERR_STRUCT, BB_ERR_NO_MEMORY, BB_ERR_FORKED (the parent process had an outbox
+ * in this file open when it forked: the child would take the parent's locks for its own, and the
+ * file could be damaged. A program that is started by exec may open it). */
 BB_API int bb_sqlite_open(const char *path, const bb_sqlite_options *options, bb_outbox **outbox,
                           bb_error *error);
 
