@@ -92,9 +92,8 @@ size_t bb_leases_room(struct bb_store *memory, struct bb_queue *queue, size_t qu
 }
 
 size_t bb_leases_batch(struct bb_store *memory) {
-    enum { FIRST = 8 };
     struct bb_store_counts counts = memory->vtable->counts(memory);
-    return counts.waiting + counts.claimed == 0 ? FIRST : BB_LEASES_BATCH;
+    return counts.waiting + counts.claimed == 0 ? BB_LEASES_FIRST : BB_LEASES_BATCH;
 }
 
 bool bb_leases_are_enough(struct bb_store *memory, int64_t now_ms) {

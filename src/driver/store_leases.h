@@ -7,6 +7,7 @@
 
 enum {
     BB_LEASES_BATCH = 512,     /* rows that are leased in one transaction */
+    BB_LEASES_FIRST = 8,       /* by whoever has nothing: the first of a million is sent soon */
     BB_LEASES_LEAST = 8,       /* of one queue: fewer are not worth a statement, when more wait */
     BB_LEASES_NEWS = 256,      /* events that become deliveries in one transaction */
     BB_LEASES_MOST = 1024,     /* about, waiting in memory: of use to nobody else */
@@ -91,8 +92,7 @@ struct bb_leases {
 /* How many more of one of so many queues may be leased: each has a share. */
 size_t bb_leases_room(struct bb_store *memory, struct bb_queue *queue, size_t queues);
 
-/* How many may be leased in one transaction: whoever has nothing begins with some, so that the
- * first of a million is sent soon. */
+/* How many may be leased in one transaction. */
 size_t bb_leases_batch(struct bb_store *memory);
 
 /* Enough is in memory that can be sent at once: new events may wait where they are. */

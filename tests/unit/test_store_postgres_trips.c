@@ -11,13 +11,21 @@
 
 #include <cmocka.h>
 
+#include "driver/store_leases.h"
 #include "driver/store_postgres.h"
 #include "driver/store_postgres_db.h"
 #include "support/alloc.h"
 #include "support/postgres.h"
 #include "support/store_contract.h"
 
-enum { QUEUES = 64, EACH = 3, FIRST = 32, BEFORE_MS = 10, DUE_MS = 1000, LATER_MS = 50000 };
+enum {
+    QUEUES = 64,
+    EACH = 3,
+    FIRST = BB_LEASES_FIRST,
+    BEFORE_MS = 10,
+    DUE_MS = 1000,
+    LATER_MS = 50000
+};
 
 /* ---- what is asked ---- */
 
