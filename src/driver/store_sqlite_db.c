@@ -71,7 +71,6 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_NOTE_EMPTY] = "UPDATE bb_outbox_version SET ended = ?1",
     [BB_SQL_END_EMPTY] = "DELETE FROM bb_event WHERE number ="
                          " (SELECT ended FROM bb_outbox_version)",
-    [BB_SQL_NO_EMPTY] = "UPDATE bb_outbox_version SET ended = 0 WHERE ended <> 0",
     [BB_SQL_LOG] = "INSERT INTO bb_attempt(delivery, webhook, at_ms, duration_ms, attempt, verdict,"
                    " status, code, words) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [BB_SQL_DIE] = "INSERT INTO bb_dead SELECT number, webhook, event, enqueued_ms,"

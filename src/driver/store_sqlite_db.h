@@ -51,7 +51,6 @@ enum bb_sql {
     BB_SQL_EMPTY_EVENT,
     BB_SQL_NOTE_EMPTY,
     BB_SQL_END_EMPTY,
-    BB_SQL_NO_EMPTY,
     BB_SQL_LOG,
     BB_SQL_DIE,
     BB_SQL_FREE_KEY,

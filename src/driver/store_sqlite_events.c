@@ -93,7 +93,7 @@ static bool deliver_leased(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
                            struct bb_parcel *parcel) {
     bool ok = bb_sqlite_db_run(&s->db, BB_SQL_DELIVER_LEASED, "iiiiiii", q->number, event->number,
                                event->enqueued_ms, event->due_ms, order_key, leased->leases.lease,
-                               bb_leases_later(s->clock_ms, s->config.lease_ms));
+                               bb_sqlite_lease_end_ms(s));
     const struct bb_delivery delivery = {
         .parcel = parcel,
         .queue = q->queue,
@@ -196,7 +196,7 @@ static bool read_new(struct bb_sqlite *s, struct fresh events[BB_LEASES_NEWS], s
 /* There is a newer one. */
 static bool end_empty(struct bb_sqlite *s) {
     return bb_sqlite_db_run(&s->db, BB_SQL_END_EMPTY, "") &&
-           bb_sqlite_db_run(&s->db, BB_SQL_NO_EMPTY, "");
+           bb_sqlite_db_run(&s->db, BB_SQL_NOTE_EMPTY, "i", INT64_C(0));
 }
 
 /* With a whole batch there may be more. */

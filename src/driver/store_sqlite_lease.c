@@ -113,7 +113,7 @@ bool bb_sqlite_lease_chosen(struct bb_sqlite *s, struct bb_sqlite_leased *leased
     return chosen &&
            read_rows(s, leased,
                      bb_sqlite_db_bind(&s->db, BB_SQL_LEASE, "tii", chosen, leased->leases.lease,
-                                       bb_leases_later(s->clock_ms, s->config.lease_ms)),
+                                       bb_sqlite_lease_end_ms(s)),
                      all_at_once) &&
            give_back_surplus(s, leased);
 }

@@ -35,6 +35,11 @@ bool bb_sqlite_end_event(struct bb_sqlite *s, const struct bb_claim *claim);
 size_t bb_sqlite_room(const struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
                       const struct bb_sqlite_queue *q);
 
+/* By the database's clock, of what is leased or renewed now. */
+static inline int64_t bb_sqlite_lease_end_ms(const struct bb_sqlite *s) {
+    return bb_leases_later(s->clock_ms, s->config.lease_ms);
+}
+
 /* The leases of what is in memory: `until_ms` is theirs then. */
 bool bb_sqlite_renew_leases(struct bb_sqlite *s, int64_t until_ms);
 

@@ -106,7 +106,7 @@ static void renew(void *user, struct bb_delivery *delivery) {
     if (renewal->failed || claim->how)
         return;
     renewal->failed = !bb_sqlite_db_run(&s->db, BB_SQL_RENEW, "iii", claim->number, claim->lease,
-                                        bb_leases_later(s->clock_ms, s->config.lease_ms));
+                                        bb_sqlite_lease_end_ms(s));
     if (sqlite3_changes(s->db.handle) > 0)
         delivery->claim.leased_until_ms = renewal->until_ms;
 }
