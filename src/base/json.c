@@ -71,6 +71,10 @@ static void tame_escape(struct tamer *t) {
     }
 }
 
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
 static bool is_member_name(const struct tamer *t, const char *at) {
     while (at < t->end && strchr(" \t\r\n", *at) && *at)
         at++;
@@ -83,7 +87,7 @@ static void tame_number(struct tamer *t) {
     size_t n = 1;
     bool integer = true;
     while (t->at + n < t->end && strchr("0123456789+-.eE", t->at[n]) && t->at[n]) {
-        integer = integer && t->at[n] >= '0' && t->at[n] <= '9';
+        integer = integer && is_digit(t->at[n]);
         n++;
     }
     bool quote = integer && n > EXACT_DIGITS && !is_member_name(t, t->at + n);
@@ -104,7 +108,7 @@ static void tame_one(struct tamer *t) {
             *t->out++ = '?';
     } else if (t->in_string && c == '\\') {
         tame_escape(t);
-    } else if (!t->in_string && (c == '-' || (c >= '0' && c <= '9'))) {
+    } else if (!t->in_string && (c == '-' || is_digit(c))) {
         tame_number(t);
     } else {
         t->in_string ^= c == '"';
@@ -128,11 +132,45 @@ static void copy_plain(struct tamer *t) {
     copy(t, n);
 }
 
+/* Anywhere: one as long as that has a digit at one of the places that are looked at. */
+static bool has_long_number(const char *text, size_t length) {
+    enum { LONG = 16 };
+    for (size_t i = LONG - 1; i < length; i += LONG) {
+        size_t begin = i, end = i;
+        while (end < length && is_digit(text[end]))
+            end++;
+        while (end > i && begin > 0 && is_digit(text[begin - 1]))
+            begin--;
+        if (end - begin >= LONG)
+            return true;
+    }
+    return false;
+}
+
+static bb_scan special_anywhere(bb_scan bytes) {
+    return (bb_scan)((bytes == '\\') | (bytes <= NUMBER_MARK));
+}
+
+/* Nearly all is: there is surely nothing to rewrite. */
+static bool is_tame(const char *text, size_t length) {
+    for (size_t i = 0; i < length;) {
+        i += bb_scan_usual(text + i, length - i, special_anywhere);
+        while (i < length && text[i] != '\\' && (unsigned char)text[i] > NUMBER_MARK)
+            i++;
+        if (i < length && (text[i] != '\\' || (i + 1 < length && text[i + 1] == 'u')))
+            return false;
+        i += 2;
+    }
+    return !has_long_number(text, length);
+}
+
 static char *tame(struct bb_arena *scratch, const char *text, size_t length, size_t *tamed) {
     char *out = bb_arena_reserve(scratch, length + length / 4 + 16);
     if (!out)
         return NULL;
     struct tamer t = {.at = text, .end = text + length, .out = out};
+    if (is_tame(text, length))
+        copy(&t, length);
     for (copy_plain(&t); t.at < t.end; copy_plain(&t))
         tame_one(&t);
     *t.out = '\0';

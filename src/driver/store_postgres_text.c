@@ -31,11 +31,13 @@
 #define ARE_OWN "number = ANY(ARRAY(SELECT number FROM own))"
 
 /* What is told of a row that is leased (`r`); an event's JSON comes with its first one. */
-#define LEASED_ROW(r, order)                                                                       \
+#define LEASED_ROW(r, order, json)                                                                 \
     r ".number, " r ".webhook, " r ".event, " r ".enqueued_ms, " r ".due_ms, " r ".order_key, "    \
     r ".attempts, " r ".steps, " r ".unknowns, " r ".claims,"                                      \
     " CASE WHEN row_number() OVER (PARTITION BY " r ".event ORDER BY " order ") = 1"               \
-    " THEN (SELECT json FROM bb_event e WHERE e.number = " r ".event) END"
+    " THEN " json " END"
+
+#define JSON_OF(r) "(SELECT json FROM bb_event e WHERE e.number = " r ".event)"
 
 /* Leases what `choice` finds for each of the webhooks $1, of each at most as many as $3 says. */
 #define LEASE(choice, by)                                                                          \
@@ -48,8 +50,8 @@
     "  UPDATE bb_delivery SET lease = $4, leased_until_ms = (SELECT " NOW_MS ") + $5,"             \
     "  claims = claims + 1"                                                                        \
     "  WHERE number = ANY(ARRAY(SELECT number FROM chosen)) RETURNING *)"                          \
-    " SELECT " LEASED_ROW("l", "l.webhook, l." by ", l.number") " FROM leased l"                   \
-    " ORDER BY l.webhook, l." by ", l.number"
+    " SELECT " LEASED_ROW("l", "l.webhook, l." by ", l.number", JSON_OF("l"))                      \
+    " FROM leased l ORDER BY l.webhook, l." by ", l.number"
 
 /* Of a webhook (`h`): when the first that waits is due, since when the oldest waits, its pause. */
 #define TIMES(h)                                                                                   \
@@ -75,7 +77,8 @@ static const char *const texts[BB_PG_STATEMENTS] = {
     [BB_PG_SETTINGS] =
         "SELECT set_config('statement_timeout', '4s', true),"
         " set_config('synchronous_commit', 'off', true),"
-        " set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)",
+        " set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),"
+        " set_config('jit', 'off', true)",
     [BB_PG_SAFE_SETTINGS] = "SELECT set_config('statement_timeout', '4s', true)",
     [BB_PG_COMMIT] = "COMMIT",
     [BB_PG_ROLLBACK] = "ROLLBACK",
@@ -124,32 +127,31 @@ static const char *const texts[BB_PG_STATEMENTS] = {
 
     /* One process at a time fans out; the others find nothing. Up to $1 events, of which those that
      * one transaction can do in its time are told: until their deliveries, or what SQL has written
-     * of them in units of 2,000 bytes, are $2. */
+     * of them in units of 2,000 bytes, are $2. They are not locked: what others had fanned out, or
+     * taken back, between this one's look and its lock is left out by the statements that follow. */
     [BB_PG_NEW_EVENTS] =
         "WITH new AS MATERIALIZED ("
-        "  SELECT number, webhooks, order_keys, json FROM bb_event"
+        "  SELECT number, 0 <> ANY(order_keys) AS is_ordered,"
+        "  CASE WHEN webhooks IS NULL THEN json END AS json,"
+        "  coalesce(cardinality(webhooks), octet_length(json) / 2000) AS weight FROM bb_event"
         "  WHERE open IS NULL AND (SELECT pg_try_advisory_xact_lock(" FAN_OUT_LOCK "))"
-        "  ORDER BY number LIMIT $1 FOR UPDATE)"
-        " SELECT number,"
-        " (EXISTS (SELECT FROM unnest(order_keys) AS k(order_key) WHERE k.order_key <> 0))::int,"
-        " CASE WHEN webhooks IS NULL THEN json END, (SELECT count(*) FROM new)"
-        " FROM (SELECT *, sum(coalesce(cardinality(webhooks), octet_length(json) / 2000)) OVER"
+        "  ORDER BY number LIMIT $1)"
+        " SELECT number, is_ordered::int, json, (SELECT count(*) FROM new)"
+        " FROM (SELECT *, sum(weight) OVER"
         "  (ORDER BY number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM new)"
         " AS n WHERE before IS NULL OR before < $2 ORDER BY number",
 
     /* Nobody can read them, so nobody wants them: letters of webhook 0, with numbers of deliveries.
      */
     [BB_PG_BURY_EVENTS] =
-        "WITH bad AS MATERIALIZED ("
-        "  SELECT e.number, e.enqueued_ms, s.reason"
-        "  FROM bb_event e JOIN unnest($1::bigint[], " TEXTS("$2") ") AS s(event, reason)"
-        "  ON s.event = e.number WHERE e.number = ANY($1::bigint[])),"
-        " buried AS ("
-        "  INSERT INTO bb_dead(number, webhook, event, enqueued_ms, died_ms, attempts, verdict,"
-        "  reason) SELECT nextval(pg_get_serial_sequence('bb_delivery', 'number')), 0, number,"
-        "  enqueued_ms, " NOW_MS ", 0, 3, reason FROM bad)"
-        " UPDATE bb_event SET open = 0, dead = 1, key = NULL"
-        " WHERE number = ANY(ARRAY(SELECT number FROM bad))",
+        "WITH bad AS ("
+        "  UPDATE bb_event e SET open = 0, dead = 1, key = NULL"
+        "  FROM unnest($1::bigint[], " TEXTS("$2") ") AS s(event, reason)"
+        "  WHERE e.number = s.event AND e.number = ANY($1::bigint[]) AND e.open IS NULL"
+        "  RETURNING e.number, e.enqueued_ms, s.reason)"
+        " INSERT INTO bb_dead(number, webhook, event, enqueued_ms, died_ms, attempts, verdict,"
+        " reason) SELECT nextval(pg_get_serial_sequence('bb_delivery', 'number')), 0, number,"
+        " enqueued_ms, " NOW_MS ", 0, 3, reason FROM bad",
 
     /* Whoever adds to, or ends, a delivery that others wait for: else one that is added while its
      * predecessor ends would be held for ever. */
@@ -166,18 +168,18 @@ static const char *const texts[BB_PG_STATEMENTS] = {
      * says and $7 in all, are leased as they are made, when nothing keeps them from being sent; the
      * rest is told by its webhooks. */
     [BB_PG_FAN_OUT] =
-        "WITH wanted AS MATERIALIZED ("
-        "  SELECT e.number AS event, e.enqueued_ms, e.due_ms, h.number AS webhook,"
-        "  coalesce(w.order_key, 0) AS order_key, w.place FROM bb_event e"
-        "  CROSS JOIN LATERAL unnest(e.webhooks, e.order_keys) WITH ORDINALITY"
-        "  AS w(id, order_key, place)"
-        "  CROSS JOIN LATERAL (SELECT number FROM bb_webhook WHERE id = w.id LIMIT 1) AS h"
-        "  WHERE e.number = ANY($1::bigint[])),"
-        " fanned AS ("
-        "  UPDATE bb_event SET open = cardinality(webhooks), webhooks = NULL, order_keys = NULL"
-        "  WHERE number = ANY($1::bigint[]) AND cardinality(webhooks) > 0),"
+        "WITH fanned AS ("
+        "  UPDATE bb_event SET open = cardinality(webhooks)"
+        "  WHERE number = ANY($1::bigint[]) AND open IS NULL AND cardinality(webhooks) > 0"
+        "  RETURNING number, enqueued_ms, due_ms, webhooks, order_keys, json),"
         " unwanted AS ("
         "  DELETE FROM bb_event WHERE number = ANY($1::bigint[]) AND cardinality(webhooks) = 0),"
+        " wanted AS MATERIALIZED ("
+        "  SELECT f.number AS event, f.enqueued_ms, f.due_ms, h.number AS webhook,"
+        "  coalesce(w.order_key, 0) AS order_key, w.place FROM fanned f"
+        "  CROSS JOIN LATERAL unnest(f.webhooks, f.order_keys) WITH ORDINALITY"
+        "  AS w(id, order_key, place)"
+        "  CROSS JOIN LATERAL (SELECT number FROM bb_webhook WHERE id = w.id LIMIT 1) AS h),"
         " held AS ("
         "  SELECT w.*, w.order_key <> 0 AND (row_number() OVER"
         "   (PARTITION BY w.webhook, w.order_key ORDER BY w.event, w.place) > 1"
@@ -198,7 +200,8 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         "  CASE WHEN is_leased THEN (SELECT " NOW_MS ") + $6 ELSE 0 END,"
         "  CASE WHEN is_leased THEN 1 ELSE 0 END"
         "  FROM leasable ORDER BY event, place RETURNING *)"
-        " (SELECT " LEASED_ROW("p", "p.number") " FROM put p WHERE p.lease <> 0 ORDER BY p.number)"
+        " (SELECT " LEASED_ROW("p", "p.number", "f.json") " FROM put p"
+        "  JOIN fanned f ON f.number = p.event WHERE p.lease <> 0 ORDER BY p.number)"
         " UNION ALL SELECT DISTINCT NULL::bigint, webhook, NULL::bigint, NULL::bigint,"
         "  NULL::bigint, NULL::bigint, NULL::integer, NULL::integer, NULL::integer, NULL::integer,"
         "  NULL FROM put WHERE lease = 0",
