@@ -19,6 +19,24 @@ void bb_settled_add(struct bb_settled *settled, struct bb_delivery *delivery,
     delivery->queue->unwritten += how != BB_SETTLED_RELEASE;
     settled->is_urgent |= (how == BB_SETTLED && delivery->claim.order_key) ||
                           (how == BB_SETTLED_RETRY && due_ms <= now_ms);
+    settled->has_suspect |= bb_leases_is_suspect(delivery->history.claims);
+}
+
+void bb_settled_move(struct bb_settled *to, struct bb_settled *from) {
+    if (!from->first)
+        return;
+    if (!to->first || from->since_ms < to->since_ms)
+        to->since_ms = from->since_ms;
+    to->count += from->count;
+    to->ended += from->ended;
+    to->is_urgent |= from->is_urgent;
+    to->has_suspect |= from->has_suspect;
+    LL_CONCAT2(to->first, from->first, claim.next);
+    *from = (struct bb_settled){0};
+}
+
+bool bb_settled_are_plain(const struct bb_settled *settled) {
+    return settled->count == settled->ended && !settled->is_urgent && !settled->has_suspect;
 }
 
 void bb_settled_release(struct bb_settled *settled, struct bb_store *memory, struct bb_queue *queue,
@@ -45,12 +63,17 @@ void bb_settled_forget(struct bb_settled *settled, struct bb_store *memory, cons
         memory->vtable->settle(memory, delivery, BB_SETTLED, 0, NULL);
     }
     if (!settled->first)
-        settled->is_urgent = false;
+        settled->is_urgent = settled->has_suspect = false;
 }
 
 bool bb_settled_must_be_written(const struct bb_queue *queue) {
     const struct bb_flow *flow = queue->flow;
     return flow && queue->unwritten > 0 && queue->unwritten + flow->in_flight >= flow->most;
+}
+
+bool bb_settled_must_soon_be_written(const struct bb_queue *queue) {
+    const struct bb_flow *flow = queue->flow;
+    return flow && queue->unwritten > 0 && 2 * queue->unwritten >= flow->most;
 }
 
 static int compare(const struct bb_delivery *a, const struct bb_delivery *b) {

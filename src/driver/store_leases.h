@@ -9,10 +9,10 @@ enum {
     BB_LEASES_BATCH = 512,     /* rows that are leased in one transaction */
     BB_LEASES_FIRST = 8,       /* by whoever has nothing: the first of a million is sent soon */
     BB_LEASES_LEAST = 8,       /* of one queue: fewer are not worth a statement, when more wait */
-    BB_LEASES_NEWS = 256,      /* events that become deliveries in one transaction */
+    BB_LEASES_NEWS = 512,      /* events that become deliveries in one transaction */
     BB_LEASES_MOST = 1024,     /* about, waiting in memory: of use to nobody else */
     BB_LEASES_WRITE = 1024,    /* settled, which are written at once ... */
-    BB_LEASES_WRITE_MS = 50,   /* ... and after so long, be they ever so few */
+    BB_LEASES_WRITE_MS = 100,  /* ... and after so long, be they ever so few */
     BB_LEASES_TRUSTED = 2,     /* claims of one row; it is a suspect after that */
     BB_LEASES_SUSPECT_MS = 100 /* between two looks for whether a suspect's turn has come */
 };
@@ -36,7 +36,8 @@ struct bb_settled {
     size_t count;
     size_t ended; /* of these: not to be retried or released */
     int64_t since_ms;
-    bool is_urgent; /* another delivery may be due as soon as they are written */
+    bool is_urgent;   /* another delivery may be due as soon as they are written */
+    bool has_suspect; /* another one's turn may come then */
 };
 
 /* Notes how a claim ended. Cannot fail. */
@@ -51,6 +52,12 @@ void bb_settled_release(struct bb_settled *settled, struct bb_store *memory, str
 void bb_settled_forget(struct bb_settled *settled, struct bb_store *memory, const bb_allocator *mem,
                        const struct bb_queue *queue);
 
+/* Hands all of `from` over. */
+void bb_settled_move(struct bb_settled *to, struct bb_settled *from);
+
+/* Nothing waits for them to be written but their rows' end. */
+bool bb_settled_are_plain(const struct bb_settled *settled);
+
 /* By their numbers: what lies together in the database is written together. */
 void bb_settled_sort(struct bb_settled *settled);
 
@@ -58,6 +65,9 @@ void bb_settled_sort(struct bb_settled *settled);
  * is not written, be more than may be sent again after a crash: then these are written first. While
  * they cannot be, it is claimed all the same. */
 bool bb_settled_must_be_written(const struct bb_queue *queue);
+
+/* Half of that is reached. */
+bool bb_settled_must_soon_be_written(const struct bb_queue *queue);
 
 /* They are many, have waited long enough, or others wait for them. */
 bool bb_settled_is_due(const struct bb_settled *settled, int64_t now_ms);

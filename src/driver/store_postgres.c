@@ -130,6 +130,7 @@ static void wake(struct bb_postgres *s, struct bb_postgres_queue *q) {
 /* Though something in memory can be sent. */
 static bool must_write(const struct bb_postgres *s, int64_t now_ms) {
     return bb_settled_is_due(&s->settled, now_ms) ||
+           (s->posted.first && now_ms - s->posted.since_ms >= BB_LEASES_WRITE_MS) ||
            (s->has_news && now_ms - s->pass_ms >= s->config.gather_ms &&
             !bb_leases_are_enough(s->memory, now_ms));
 }
@@ -142,7 +143,7 @@ static bool has_flow_news_alone(const struct bb_postgres *s) {
 static bool needs_pass(const struct bb_postgres *s, int64_t now_ms) {
     if (now_ms < s->not_before_ms)
         return false;
-    return must_write(s, now_ms) || bb_settled_is_alone(&s->settled, s->memory) || s->has_news ||
+    return must_write(s, now_ms) || bb_postgres_is_settled_alone(s) || s->has_news ||
            has_flow_news_alone(s) || now_ms >= s->look_again_ms ||
            (s->due.root && s->due.root->key <= now_ms);
 }
@@ -207,15 +208,25 @@ static void note_room(struct bb_postgres *s, struct bb_postgres_queue *q) {
     bb_postgres_time(s, q);
 }
 
+/* So that a crash repeats no more of it than may be under way. */
+static void write_settled_of(struct bb_postgres *s, const struct bb_queue *queue, int64_t now_ms) {
+    s->now_ms = now_ms;
+    if (now_ms < s->not_before_ms || !bb_settled_must_be_written(queue))
+        return;
+    if (bb_postgres_wait_for_posted(s) && bb_settled_must_be_written(queue))
+        bb_postgres_write_settled(s);
+}
+
 static struct bb_delivery *postgres_claim(struct bb_store *store, struct bb_queue *queue,
                                           int64_t now_ms) {
     struct bb_postgres *s = lock(store);
-    if (now_ms >= s->not_before_ms && bb_settled_must_be_written(queue))
-        bb_postgres_pass(s, now_ms);
+    write_settled_of(s, queue, now_ms);
     struct bb_delivery *claimed = bb_leases_claim(&s->settled, s->memory, queue, now_ms);
     note_room(s, queue->kept);
     if (!claimed && may_have_more(s, queue->kept, now_ms) && bb_postgres_pass(s, now_ms))
         claimed = bb_leases_claim(&s->settled, s->memory, queue, now_ms);
+    if (bb_settled_must_soon_be_written(queue))
+        bb_postgres_post(s);
     unlock(s);
     return claimed;
 }
@@ -236,6 +247,7 @@ static bool lease_older(struct bb_postgres *s, struct bb_postgres_queue *q, int6
 /* New events are deliveries first. */
 static struct bb_postgres *lock_without_news(struct bb_store *store) {
     struct bb_postgres *s = lock(store);
+    bb_postgres_wait_for_posted(s);
     if (s->has_news && s->now_ms >= s->not_before_ms)
         bb_postgres_pass_over(s, s->now_ms);
     return s;
@@ -274,10 +286,12 @@ static void postgres_settle(struct bb_store *store, struct bb_delivery *delivery
 static int64_t pass_ms(const struct bb_postgres *s, int64_t now_ms) {
     int64_t pass_ms = s->look_again_ms;
     if (s->has_news || s->unmatched_count > 0 || has_flow_news_alone(s) || must_write(s, now_ms) ||
-        bb_settled_is_alone(&s->settled, s->memory))
+        bb_postgres_is_settled_alone(s))
         pass_ms = now_ms;
     if (s->settled.first)
         pass_ms = bb_leases_least(pass_ms, s->settled.since_ms + BB_LEASES_WRITE_MS);
+    if (s->posted.first)
+        pass_ms = bb_leases_least(pass_ms, s->posted.since_ms + BB_LEASES_WRITE_MS);
     if (s->due.root)
         pass_ms = bb_leases_least(pass_ms, s->due.root->key);
     return pass_ms < s->not_before_ms ? s->not_before_ms : pass_ms;
@@ -300,9 +314,9 @@ static bool has_suspects(const struct bb_postgres *s) {
 
 static bool postgres_owes(struct bb_store *store, int64_t now_ms) {
     struct bb_postgres *s = lock(store);
-    bool owes = s->settled.first || s->has_news || s->unmatched_count > 0 || s->has_flow_news ||
-                (s->due.root && s->due.root->key <= now_ms) || has_suspects(s) ||
-                bb_postgres_waits_for_turn(s, now_ms);
+    bool owes = s->settled.first || s->posted.first || s->has_news || s->unmatched_count > 0 ||
+                s->has_flow_news || (s->due.root && s->due.root->key <= now_ms) ||
+                has_suspects(s) || bb_postgres_waits_for_turn(s, now_ms);
     unlock(s);
     return owes;
 }

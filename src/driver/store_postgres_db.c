@@ -307,19 +307,32 @@ static bool read_answers(struct bb_postgres_db *db) {
     return false;
 }
 
-bool bb_postgres_db_exchange(struct bb_postgres_db *db) {
+/* What does not fit is sent while the answers are waited for. */
+void bb_postgres_db_post(struct bb_postgres_db *db) {
+    bool has_some = db->handle && db->sent > 0 && !db->is_over;
+    db->is_posted = has_some && PQpipelineSync(db->handle);
+    if (db->is_posted)
+        PQflush(db->handle); /* what has failed is seen by whoever waits for the answers */
+}
+
+bool bb_postgres_db_collect(struct bb_postgres_db *db) {
     bool has_some = db->sent > 0 && !db->is_over;
     if (db->is_over)
         clear(db);
-    bool is_kept = db->handle && (!has_some || (PQpipelineSync(db->handle) && read_answers(db)));
+    bool is_kept = db->handle && (!has_some || (db->is_posted && read_answers(db)));
     bool is_good = is_kept && !db->is_failed;
     if (!is_kept || PQstatus(db->handle) != CONNECTION_OK)
         bb_postgres_db_disconnect(db);
     if (is_good)
         db->trouble[0] = '\0';
-    db->is_failed = false;
+    db->is_failed = db->is_posted = false;
     db->is_over = true;
     return is_good;
+}
+
+bool bb_postgres_db_exchange(struct bb_postgres_db *db) {
+    bb_postgres_db_post(db);
+    return bb_postgres_db_collect(db);
 }
 
 const PGresult *bb_postgres_db_result(const struct bb_postgres_db *db, enum bb_pg which) {

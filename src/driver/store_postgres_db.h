@@ -72,6 +72,7 @@ struct bb_postgres_db {
     bool is_failed;             /* since the last exchange; sticky */
     size_t sent;                /* for the next exchange, or of the last */
     bool is_over;               /* `sent` is of the last */
+    bool is_posted;             /* `sent` is on its way */
     enum bb_pg which[BB_PG_ONCE];
     PGresult *results[BB_PG_ONCE];
     char trouble[BB_PG_TROUBLE]; /* what the last failure was, in one line; "": it was not one of
@@ -108,6 +109,10 @@ void bb_postgres_db_send_arrays(struct bb_postgres_db *db, enum bb_pg which, con
 /* Sends them all at once, if there are any, and waits for all answers. False: one has failed, and
  * none of those after it was done; `trouble` says why. */
 bool bb_postgres_db_exchange(struct bb_postgres_db *db);
+
+/* The same in two: sends them, and waits for their answers, later. Nothing can be sent between. */
+void bb_postgres_db_post(struct bb_postgres_db *db);
+bool bb_postgres_db_collect(struct bb_postgres_db *db);
 
 /* A transaction with its settings, added to the next exchange: without them a statement might hang
  * on the server for longer than its answer is waited for. Its end is an exchange. */

@@ -223,8 +223,8 @@ bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *lease
     bb_buf_init(&news.numbers, &s->config.mem, BB_PG_ARRAY_MAX);
     bb_postgres_rows_begin(&news.bad, &s->config.mem, "iu");
     bool ok = look_for_news(s, leased, &news) && send_fan_out(s, leased, &news) &&
-              bb_postgres_send_settled(s, news.is_ordered) && bb_postgres_send_renewals(s) &&
-              bb_postgres_send_flows(s) &&
+              (leased->settles_nothing || bb_postgres_send_settled(s, news.is_ordered)) &&
+              bb_postgres_send_renewals(s) && bb_postgres_send_flows(s) &&
               (bb_postgres_db_has_begun_only(&s->db) || bb_postgres_db_exchange(&s->db));
     bb_postgres_rows_free(&news.bad);
     bb_buf_free(&news.numbers);

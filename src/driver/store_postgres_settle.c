@@ -105,6 +105,41 @@ bool bb_postgres_send_settled(struct bb_postgres *s, bool is_locked) {
            send_log(s);
 }
 
+/* ---- without waiting ---- */
+
+bool bb_postgres_is_settled_alone(const struct bb_postgres *s) {
+    size_t count = s->settled.count + s->posted.count;
+    return count > 0 && s->memory->vtable->counts(s->memory).claimed == count;
+}
+
+/* A rate counts what is leased: that must not end before it is counted as ended. */
+bool bb_postgres_may_post(const struct bb_postgres *s) {
+    return s->settled.first && !s->posted.first && bb_settled_are_plain(&s->settled) &&
+           !s->has_flow_news && !bb_postgres_is_settled_alone(s);
+}
+
+bool bb_postgres_post_settled(struct bb_postgres *s) {
+    bb_postgres_db_begin(&s->db, BB_PG_BEGIN, BB_PG_SETTINGS);
+    if (!bb_postgres_send_settled(s, false))
+        return false;
+    bb_postgres_db_send(&s->db, BB_PG_COMMIT, "");
+    bb_postgres_db_post(&s->db);
+    bb_settled_move(&s->posted, &s->settled);
+    s->posted.since_ms = s->now_ms;
+    return true;
+}
+
+bool bb_postgres_collect(struct bb_postgres *s) {
+    if (!s->posted.first)
+        return true;
+    bool ok = bb_postgres_db_collect(&s->db);
+    if (ok)
+        bb_settled_forget(&s->posted, s->memory, &s->config.mem, NULL);
+    else
+        bb_settled_move(&s->settled, &s->posted);
+    return ok;
+}
+
 void bb_postgres_release_waiting(struct bb_postgres *s, struct bb_postgres_queue *q) {
     bb_settled_release(&s->settled, s->memory, q->queue, s->now_ms);
     q->is_full = false;

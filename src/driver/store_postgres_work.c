@@ -253,6 +253,8 @@ static bool give_up(struct bb_postgres *s) {
 
 /* A connection that was cut while nobody used it costs no more than a new one. */
 static bool is_ready(struct bb_postgres *s) {
+    if (!bb_postgres_collect(s))
+        return false;
     bool was_connected = s->db.handle != NULL;
     bb_postgres_db_check(&s->db);
     if (was_connected && !s->db.handle)
@@ -280,7 +282,7 @@ struct task {
     bool (*work)(struct bb_postgres *s, const struct task *task, struct bb_postgres_leased *leased);
     struct bb_postgres_queue *queue;
     int64_t before_ms;
-    bool leases_nothing;
+    bool leases_nothing, settles_nothing;
 };
 
 /* One transaction; what it leased is kept once it is committed. */
@@ -288,12 +290,14 @@ static bool transact(struct bb_postgres *s, const struct task *task) {
     struct bb_postgres_leased leased = {
         .leases = {.until_ms = bb_leases_later(s->now_ms, s->config.lease_ms),
                    .lease = new_lease()},
-        .leases_nothing = task->leases_nothing};
+        .leases_nothing = task->leases_nothing,
+        .settles_nothing = task->settles_nothing};
     bb_postgres_rows_begin(&leased.surplus, &s->config.mem, "ii");
     bb_postgres_db_begin(&s->db, BB_PG_BEGIN, BB_PG_SETTINGS);
     bool ok = task->work(s, task, &leased);
     if (ok) {
-        bb_settled_forget(&s->settled, s->memory, &s->config.mem, NULL);
+        if (!task->settles_nothing)
+            bb_settled_forget(&s->settled, s->memory, &s->config.mem, NULL);
         bb_postgres_note_flows(s);
         bb_leases_keep(&leased.leases, s->memory);
         s->back_off_ms = 0;
@@ -325,9 +329,10 @@ static bool do_pass(struct bb_postgres *s, const struct task *task,
     return true;
 }
 
-static bool has_work(const struct bb_postgres *s) {
-    return s->settled.first || s->has_news || s->has_flow_news || s->now_ms >= s->renew_ms ||
-           has_stale(s) || (s->due.root && s->due.root->key <= s->now_ms);
+static bool has_work(const struct bb_postgres *s, const struct task *task) {
+    return (s->settled.first && !task->settles_nothing) || s->has_news || s->has_flow_news ||
+           s->now_ms >= s->renew_ms || has_stale(s) ||
+           (s->due.root && s->due.root->key <= s->now_ms);
 }
 
 /* By itself, so that nothing else is locked meanwhile. */
@@ -344,11 +349,14 @@ static bool free_expired(struct bb_postgres *s) {
 }
 
 static bool pass(struct bb_postgres *s, int64_t now_ms, bool leases_nothing) {
-    const struct task task = {.work = do_pass, .leases_nothing = leases_nothing};
+    struct task task = {.work = do_pass, .leases_nothing = leases_nothing};
     s->now_ms = s->pass_ms = now_ms;
     if (!is_ready(s) || !look_around(s) || !free_expired(s))
         return give_up(s);
-    return !has_work(s) || transact(s, &task);
+    task.settles_nothing = bb_postgres_may_post(s);
+    if (has_work(s, &task) && !transact(s, &task))
+        return false;
+    return !task.settles_nothing || bb_postgres_post_settled(s) || give_up(s);
 }
 
 bool bb_postgres_pass(struct bb_postgres *s, int64_t now_ms) {
@@ -385,8 +393,20 @@ static bool do_settle(struct bb_postgres *s, const struct task *task,
            bb_postgres_db_commit(&s->db);
 }
 
+bool bb_postgres_wait_for_posted(struct bb_postgres *s) {
+    return bb_postgres_collect(s) || give_up(s);
+}
+
+bool bb_postgres_post(struct bb_postgres *s) {
+    if (s->now_ms < s->not_before_ms || !bb_postgres_may_post(s))
+        return true;
+    return (is_ready(s) && bb_postgres_post_settled(s)) || give_up(s);
+}
+
 bool bb_postgres_write_settled(struct bb_postgres *s) {
     const struct task task = {.work = do_settle};
+    if (!bb_postgres_wait_for_posted(s))
+        return false;
     if (!s->settled.first && !s->has_flow_news)
         return true;
     if (s->now_ms < s->not_before_ms)

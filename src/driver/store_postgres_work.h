@@ -1,6 +1,8 @@
 /*
  * One pass over the database, in one transaction of a few round trips: new events are fanned out
- * into deliveries, what was settled is written, what is due is leased.
+ * into deliveries, what was settled is written, what is due is leased. When nothing waits for what
+ * was settled it is posted instead: a transaction of its own, whose answer is only waited for when
+ * the database is asked next, or the queue may send no more before.
  *
  * Whoever waits for another process's lock has to hold none that this one may wait for. So all take
  * them in one order: the right to fan out (or nothing), the right to change orders, deliveries by
@@ -73,8 +75,8 @@ struct bb_postgres {
     bool has_unnumbered;                  /* queues */
     struct bb_postgres_queue **by_number; /* the same, by the webhook's number */
     size_t numbers;
-    struct bb_heap due; /* of the queues that have something to lease */
-    struct bb_settled settled;
+    struct bb_heap due;                /* of the queues that have something to lease */
+    struct bb_settled settled, posted; /* the latter are on their way to the database */
     struct bb_postgres_unmatched unmatched[BB_LEASES_NEWS]; /* of the last look, ... */
     size_t unmatched_count, unmatched_at;                   /* ... from the next one on */
     struct bb_postgres_rows matched;                        /* to be written by the next pass */
@@ -95,7 +97,7 @@ struct bb_postgres {
 struct bb_postgres_leased {
     struct bb_leases leases;
     bool has_looked, has_found, has_more; /* new events, those that have to be matched too */
-    bool leases_nothing;
+    bool leases_nothing, settles_nothing;
     struct bb_postgres_rows surplus; /* suspects that must wait: their numbers, and the lease */
 };
 
@@ -104,6 +106,15 @@ struct bb_postgres_leased {
 /* Adds to the next exchange what writes what was settled. `is_locked`: the right to change orders
  * is had. */
 bool bb_postgres_send_settled(struct bb_postgres *s, bool is_locked);
+
+/* Posts what was settled, if that may be. Collecting waits for the answer: false, it failed, and
+ * they are settled as before. */
+bool bb_postgres_may_post(const struct bb_postgres *s);
+bool bb_postgres_post_settled(struct bb_postgres *s);
+bool bb_postgres_collect(struct bb_postgres *s);
+
+/* Some have ended that are not known to be written, and nothing else is under way. */
+bool bb_postgres_is_settled_alone(const struct bb_postgres *s);
 
 /* What is leased of a queue, and was not claimed, is given back. */
 void bb_postgres_release_waiting(struct bb_postgres *s, struct bb_postgres_queue *q);
@@ -207,6 +218,10 @@ bool bb_postgres_pass_over(struct bb_postgres *s, int64_t now_ms);
 
 /* Leases what was enqueued before that time, due or not, held or not. */
 bool bb_postgres_lease_older(struct bb_postgres *s, struct bb_postgres_queue *q, int64_t before_ms);
+
+/* Posts what was settled, and nothing else, if that may be; waits for what was. False: as above. */
+bool bb_postgres_post(struct bb_postgres *s);
+bool bb_postgres_wait_for_posted(struct bb_postgres *s);
 
 /* Writes what was settled, and nothing else, and forgets it then. False: the host was told, or it
  * is too early to try again. */
