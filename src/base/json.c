@@ -164,13 +164,15 @@ static bool is_tame(const char *text, size_t length) {
     return !has_long_number(text, length);
 }
 
+/* NULL: out of memory. */
 static char *tame(struct bb_arena *scratch, const char *text, size_t length, size_t *tamed) {
+    *tamed = length;
+    if (is_tame(text, length))
+        return bb_arena_copy(scratch, text, length);
     char *out = bb_arena_reserve(scratch, length + length / 4 + 16);
     if (!out)
         return NULL;
     struct tamer t = {.at = text, .end = text + length, .out = out};
-    if (is_tame(text, length))
-        copy(&t, length);
     for (copy_plain(&t); t.at < t.end; copy_plain(&t))
         tame_one(&t);
     *t.out = '\0';

@@ -97,6 +97,7 @@ static const struct part parts[] = {
     {"task", task_members, offsetof(bb_event, task), sizeof(bb_task)},
 };
 enum { PART_COUNT = sizeof parts / sizeof *parts };
+enum { USUAL_PARTS = 512 }; /* bytes: one small block, which allocators are quick with */
 
 /* ---- parse ---- */
 
@@ -242,6 +243,7 @@ int bb_event_parse(const bb_allocator *allocator, const char *json, size_t lengt
     bb_arena_init(&doc->arena, &doc->mem);
     doc->event.struct_size = sizeof doc->event;
     doc->json = bb_json_parse(&doc->arena, json, length);
+    bb_arena_expect(&doc->arena, USUAL_PARTS);
     if (doc->json)
         code = read_event(doc, error);
     else if (doc->arena.failed)
