@@ -211,6 +211,14 @@ const bb_event *bb_parcel_open(struct bb_parcel *parcel, bb_error *error) {
     return parcel->event = bb_event_doc_named(parcel->document, parcel->id);
 }
 
+void bb_parcel_close(struct bb_parcel *parcel) {
+    if (!parcel->document)
+        return;
+    bb_event_doc_free(parcel->document);
+    parcel->document = NULL;
+    parcel->event = NULL;
+}
+
 struct bb_parcel *bb_parcel_read(const bb_allocator *mem, int64_t number, const char *json,
                                  size_t length, bb_error *error) {
     struct bb_parcel *parcel = bb_parcel_of_json(mem, number, json, length);
@@ -232,6 +240,6 @@ struct bb_parcel *bb_parcel_retain(struct bb_parcel *parcel) {
 void bb_parcel_release(struct bb_parcel *parcel) {
     if (!parcel || atomic_fetch_sub_explicit(&parcel->references, 1, memory_order_acq_rel) > 1)
         return;
-    bb_event_doc_free(parcel->document);
+    bb_parcel_close(parcel);
     bb_mem_free(parcel->mem, parcel);
 }

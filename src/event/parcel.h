@@ -35,6 +35,9 @@ struct bb_parcel *bb_parcel_of_json(const bb_allocator *mem, int64_t number, con
  * thread at a time, of those that look at `event`. */
 const bb_event *bb_parcel_open(struct bb_parcel *parcel, bb_error *error);
 
+/* What was opened is forgotten, until it is opened again. */
+void bb_parcel_close(struct bb_parcel *parcel);
+
 /* bb_parcel_of_json and bb_parcel_open. NULL: one of them failed, `error` says how. */
 struct bb_parcel *bb_parcel_read(const bb_allocator *mem, int64_t number, const char *json,
                                  size_t length, bb_error *error);
