@@ -127,9 +127,9 @@ static void wake(struct bb_postgres *s, struct bb_postgres_queue *q) {
     s->memory->vtable->wake(s->memory, q->queue);
 }
 
-/* Though something in memory can be sent. */
+/* Though something in memory can be sent: there may always be something. */
 static bool must_write(const struct bb_postgres *s, int64_t now_ms) {
-    return bb_settled_is_due(&s->settled, now_ms) ||
+    return bb_settled_is_due(&s->settled, now_ms) || now_ms >= s->look_again_ms ||
            (s->posted.first && now_ms - s->posted.since_ms >= BB_LEASES_WRITE_MS) ||
            (s->has_news && now_ms - s->pass_ms >= s->config.gather_ms &&
             !bb_leases_are_enough(s->memory, now_ms));
@@ -144,8 +144,7 @@ static bool needs_pass(const struct bb_postgres *s, int64_t now_ms) {
     if (now_ms < s->not_before_ms)
         return false;
     return must_write(s, now_ms) || bb_postgres_is_settled_alone(s) || s->has_news ||
-           has_flow_news_alone(s) || now_ms >= s->look_again_ms ||
-           (s->due.root && s->due.root->key <= now_ms);
+           has_flow_news_alone(s) || (s->due.root && s->due.root->key <= now_ms);
 }
 
 /* The end of a pause lets it be taken. */
@@ -247,9 +246,9 @@ static bool lease_older(struct bb_postgres *s, struct bb_postgres_queue *q, int6
 /* New events are deliveries first. */
 static struct bb_postgres *lock_without_news(struct bb_store *store) {
     struct bb_postgres *s = lock(store);
-    bb_postgres_wait_for_posted(s);
     if (s->has_news && s->now_ms >= s->not_before_ms)
         bb_postgres_pass_over(s, s->now_ms);
+    bb_postgres_wait_for_posted(s); /* by that, too */
     return s;
 }
 

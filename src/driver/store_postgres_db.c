@@ -199,7 +199,7 @@ static void send_query(struct bb_postgres_db *db, enum bb_pg which, const char *
                        const struct parameters *p) {
     if (db->is_over)
         clear(db);
-    if (!db->handle || db->sent == BB_PG_ONCE ||
+    if (!db->handle || db->sent == BB_PG_ONCE || db->is_posted ||
         !PQsendQueryParams(db->handle, sql, p->count, NULL, p->values, p->lengths, p->formats, 0)) {
         if (!db->is_failed && db->handle)
             note_trouble(db, PQerrorMessage(db->handle));
@@ -307,12 +307,10 @@ static bool read_answers(struct bb_postgres_db *db) {
     return false;
 }
 
-/* What does not fit is sent while the answers are waited for. */
-void bb_postgres_db_post(struct bb_postgres_db *db) {
+bool bb_postgres_db_post(struct bb_postgres_db *db) {
     bool has_some = db->handle && db->sent > 0 && !db->is_over;
     db->is_posted = has_some && PQpipelineSync(db->handle);
-    if (db->is_posted)
-        PQflush(db->handle); /* what has failed is seen by whoever waits for the answers */
+    return db->is_posted && PQflush(db->handle) == 0;
 }
 
 bool bb_postgres_db_collect(struct bb_postgres_db *db) {

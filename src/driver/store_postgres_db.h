@@ -110,8 +110,9 @@ void bb_postgres_db_send_arrays(struct bb_postgres_db *db, enum bb_pg which, con
  * none of those after it was done; `trouble` says why. */
 bool bb_postgres_db_exchange(struct bb_postgres_db *db);
 
-/* The same in two: sends them, and waits for their answers, later. Nothing can be sent between. */
-void bb_postgres_db_post(struct bb_postgres_db *db);
+/* The same in two: sends them, and waits for their answers, later. Nothing can be sent between: it
+ * fails. False: not all is sent, which collecting does; what was sent may hold locks until then. */
+bool bb_postgres_db_post(struct bb_postgres_db *db);
 bool bb_postgres_db_collect(struct bb_postgres_db *db);
 
 /* A transaction with its settings, added to the next exchange: without them a statement might hang

@@ -123,10 +123,10 @@ bool bb_postgres_post_settled(struct bb_postgres *s) {
     if (!bb_postgres_send_settled(s, false))
         return false;
     bb_postgres_db_send(&s->db, BB_PG_COMMIT, "");
-    bb_postgres_db_post(&s->db);
+    bool is_sent = bb_postgres_db_post(&s->db);
     bb_settled_move(&s->posted, &s->settled);
     s->posted.since_ms = s->now_ms;
-    return true;
+    return is_sent || bb_postgres_collect(s);
 }
 
 bool bb_postgres_collect(struct bb_postgres *s) {

@@ -253,9 +253,9 @@ static bool give_up(struct bb_postgres *s) {
 
 /* A connection that was cut while nobody used it costs no more than a new one. */
 static bool is_ready(struct bb_postgres *s) {
-    if (!bb_postgres_collect(s))
-        return false;
     bool was_connected = s->db.handle != NULL;
+    if (!bb_postgres_collect(s) && s->db.handle)
+        return false;
     bb_postgres_db_check(&s->db);
     if (was_connected && !s->db.handle)
         bb_postgres_tell(s, s->db.trouble);
@@ -394,7 +394,7 @@ static bool do_settle(struct bb_postgres *s, const struct task *task,
 }
 
 bool bb_postgres_wait_for_posted(struct bb_postgres *s) {
-    return bb_postgres_collect(s) || give_up(s);
+    return !s->posted.first || is_ready(s) || give_up(s);
 }
 
 bool bb_postgres_post(struct bb_postgres *s) {

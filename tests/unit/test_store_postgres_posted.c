@@ -91,6 +91,11 @@ static void wait_until_it_is_blocked(void) {
         postgres_run(host, "SELECT pg_stat_clear_snapshot()");
 }
 
+static void cut(void) {
+    postgres_run(host, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                       " WHERE wait_event_type = 'Lock' AND datname = current_database()");
+}
+
 static void a_server_that_is_slow_to_write_holds_up_nothing(void **state) {
     (void)state;
     struct bb_delivery *claimed[WAITING] = {NULL, settle_one_that_is_locked()};
@@ -111,8 +116,7 @@ static void what_a_lost_connection_has_not_written_is_written_again(void **state
     (void)state;
     store_settle(settle_one_that_is_locked());
     wait_until_it_is_blocked();
-    postgres_run(host, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                       " WHERE wait_event_type = 'Lock' AND datname = current_database()");
+    cut();
     postgres_run(host, "COMMIT");
     assert_int_equal(rows(), WAITING);
     for (int64_t now_ms = POSTED_MS; rows() == WAITING; now_ms += BB_LEASES_WRITE_MS)
@@ -120,6 +124,47 @@ static void what_a_lost_connection_has_not_written_is_written_again(void **state
     assert_int_equal(rows(), WAITING - 2);
     assert_int_equal(troubles, 1);
     store_must_count(WAITING - 2, 0);
+}
+
+/* The look for what is new posts, and the count is a question to the same server. */
+static void what_is_counted_is_not_mixed_up_with_what_was_posted(void **state) {
+    (void)state;
+    struct bb_delivery *second = settle_one_that_is_locked();
+    postgres_run(host, "COMMIT");
+    store_must_count(WAITING - 2, 1);
+    store_settle(must_claim(POSTED_MS));
+    put(WAITING);
+    store_must_count(WAITING - 2, 1);
+    store_settle(second);
+    store->vtable->give(store, queue, 0);
+    assert_ptr_equal(store->vtable->take(store, POSTED_MS + BB_LEASES_WRITE_MS), queue);
+    store_must_count(WAITING - 2, 0);
+    assert_int_equal(rows(), WAITING - 2);
+    assert_int_equal(troubles, 0);
+}
+
+/* As if there were always something to send. */
+static void what_others_enqueue_is_seen_while_there_is_something_to_send(void **state) {
+    enum { LATER_MS = DUE_MS + 2000 };
+    (void)state;
+    assert_ptr_equal(store->vtable->take(store, DUE_MS), queue);
+    postgres_run(host, "INSERT INTO bb_event(json, webhooks, order_keys)"
+                       " SELECT json, '{room}', '{0}' FROM bb_event LIMIT 1");
+    store->vtable->give(store, queue, 0);
+    assert_ptr_equal(store->vtable->take(store, LATER_MS), queue);
+    assert_int_equal(postgres_run(host, "SELECT count(*) FROM bb_event WHERE open IS NULL"), 0);
+}
+
+static void a_store_that_is_closed_asks_a_server_that_it_has_lost_once_more(void **state) {
+    (void)state;
+    store_settle(settle_one_that_is_locked());
+    wait_until_it_is_blocked();
+    cut();
+    postgres_run(host, "COMMIT");
+    store->vtable->free(store);
+    store = NULL;
+    assert_int_equal(rows(), WAITING - 2);
+    assert_int_equal(postgres_run(host, "SELECT count(*) FROM bb_delivery WHERE lease = 0"), 2);
 }
 
 static void what_was_posted_is_written_before_a_store_is_closed(void **state) {
@@ -139,6 +184,12 @@ int main(void) {
                                         end),
         cmocka_unit_test_setup_teardown(what_a_lost_connection_has_not_written_is_written_again,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(what_is_counted_is_not_mixed_up_with_what_was_posted, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(
+            what_others_enqueue_is_seen_while_there_is_something_to_send, begin, end),
+        cmocka_unit_test_setup_teardown(
+            a_store_that_is_closed_asks_a_server_that_it_has_lost_once_more, begin, end),
         cmocka_unit_test_setup_teardown(what_was_posted_is_written_before_a_store_is_closed, begin,
                                         end),
     };
