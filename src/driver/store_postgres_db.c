@@ -181,17 +181,23 @@ static void add_bytes(struct parameters *p, const char *text) {
     p->formats[p->count++] = 1;
 }
 
+static void add_text(struct parameters *p, const char *text) {
+    p->values[p->count++] = text;
+}
+
+static void add_number(struct parameters *p, int64_t number) {
+    add_text(p, bb_text_digits(number, p->numbers[p->count]));
+}
+
 static void read_parameters(struct parameters *p, const char *format, va_list args) {
     memset(p, 0, sizeof *p);
     for (; *format && p->count < MOST_PARAMETERS; format++) {
-        if (*format == 'i') {
-            p->values[p->count] = bb_text_digits(va_arg(args, int64_t), p->numbers[p->count]);
-            p->count++;
-        } else if (*format == 't') {
-            p->values[p->count++] = va_arg(args, const char *);
-        } else {
+        if (*format == 'i')
+            add_number(p, va_arg(args, int64_t));
+        else if (*format == 't')
+            add_text(p, va_arg(args, const char *));
+        else
             add_bytes(p, va_arg(args, const char *));
-        }
     }
 }
 
@@ -408,21 +414,26 @@ bool bb_postgres_db_begin_safe(struct bb_postgres_db *db) {
 
 /* ---- the host's connection ---- */
 
+static bool is_utf8(PGconn *handle) {
+    const char *encoding = PQparameterStatus(handle, "client_encoding");
+    return encoding && strcmp(encoding, "UTF8") == 0;
+}
+
 int bb_postgres_db_put_on(PGconn *handle, const char *json, const char *webhooks, const char *keys,
                           const char *key, int64_t enqueued_ms, int64_t due_ms, bool *is_left_out,
                           bb_error *error) {
     struct bb_postgres_db db = {.handle = handle};
     struct parameters p = {0};
-    add_bytes(&p, json);
-    add_bytes(&p, webhooks);
-    p.values[p.count++] = keys;
-    if (key)
+    bool is_plain = !key && is_utf8(handle);
+    void (*const add)(struct parameters *, const char *) = is_plain ? add_text : add_bytes;
+    add(&p, json);
+    add(&p, webhooks);
+    add_text(&p, keys);
+    if (!is_plain)
         add_bytes(&p, key);
-    p.values[p.count] = bb_text_digits(enqueued_ms, p.numbers[p.count]);
-    p.count++;
-    p.values[p.count] = bb_text_digits(due_ms, p.numbers[p.count]);
-    p.count++;
-    const char *sql = bb_postgres_db_text(key ? BB_PG_PUT : BB_PG_PUT_KEYLESS);
+    add_number(&p, enqueued_ms);
+    add_number(&p, due_ms);
+    const char *sql = bb_postgres_db_text(is_plain ? BB_PG_PUT_PLAIN : BB_PG_PUT);
     PGresult *result = PQexecParams(handle, sql, p.count, NULL, p.values, p.lengths, p.formats, 0);
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     bool is_missing = state && strcmp(state, "42P01") == 0;

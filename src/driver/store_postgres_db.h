@@ -31,7 +31,7 @@ enum bb_pg {
     BB_PG_COMMIT,
     BB_PG_ROLLBACK,
     BB_PG_PUT,
-    BB_PG_PUT_KEYLESS,
+    BB_PG_PUT_PLAIN,
     BB_PG_PUT_MANY,
     BB_PG_LOOK,
     BB_PG_MATCH,

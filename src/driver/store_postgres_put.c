@@ -71,18 +71,18 @@ static bool insert_one(struct bb_postgres_db *db, const struct put *put,
                        struct bb_put_event *event) {
     if (!bb_postgres_db_begin_safe(db))
         return false;
-    enum bb_pg which = event->key ? BB_PG_PUT : BB_PG_PUT_KEYLESS;
     const char *json = bb_buf_data(&put->json), *webhooks = bb_buf_data(&put->webhooks);
     const char *order_keys = bb_buf_data(&put->order_keys);
     if (event->key)
-        bb_postgres_db_send(db, which, "uutuii", json, webhooks, order_keys, event->key,
+        bb_postgres_db_send(db, BB_PG_PUT, "uutuii", json, webhooks, order_keys, event->key,
                             put->enqueued_ms, put->due_ms);
     else
-        bb_postgres_db_send(db, which, "uutii", json, webhooks, order_keys, put->enqueued_ms,
-                            put->due_ms);
+        bb_postgres_db_send(db, BB_PG_PUT_PLAIN, "tttii", json, webhooks, order_keys,
+                            put->enqueued_ms, put->due_ms);
     if (!bb_postgres_db_commit(db))
         return false;
-    event->is_left_out = bb_postgres_db_changes(bb_postgres_db_result(db, which)) == 0;
+    event->is_left_out =
+        event->key && bb_postgres_db_changes(bb_postgres_db_result(db, BB_PG_PUT)) == 0;
     return true;
 }
 

@@ -88,10 +88,11 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         " VALUES(" TEXT("$1") ", " TEXTS("$2") ", $3::bigint[], " TEXT("$4") ", $5, $6)"
         " ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING",
 
-    /* Without a key, which is what most events are, there is nothing that it might meet. */
-    [BB_PG_PUT_KEYLESS] =
-        "INSERT INTO bb_event(json, webhooks, order_keys, enqueued_ms, due_ms)"
-        " VALUES(" TEXT("$1") ", " TEXTS("$2") ", $3, $4, $5)",
+    /* Without a key, which is what most events are, there is nothing that it might meet; on a
+     * connection in UTF-8 nothing has to be converted. Each costs the server a third of an INSERT.
+     */
+    [BB_PG_PUT_PLAIN] = "INSERT INTO bb_event(json, webhooks, order_keys, enqueued_ms, due_ms)"
+                        " VALUES($1, $2, $3, $4, $5)",
 
     /* As BB_PG_PUT, of arrays, an element for each event; tells the places of those left out. */
     [BB_PG_PUT_MANY] =

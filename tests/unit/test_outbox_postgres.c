@@ -82,13 +82,12 @@ static void where_tables_cannot_be_made_it_is_said(void **state) {
 }
 
 /* Whatever the host's connection takes for text. */
-static void the_hosts_encoding_does_not_matter(void **state) {
-    background *b = *state;
+static void enqueue_in_encoding(background *b, const char *set_encoding) {
     bb_event event = BB_EVENT_INIT;
     pg_open_all(b);
     background_add_healthy(b, BB_CUSTOM, "hook");
     PGconn *db = postgres_connect();
-    postgres_run(db, "SET client_encoding = 'LATIN1'");
+    postgres_run(db, set_encoding);
     event.activity = BB_ISSUE_CREATE;
     event.title = "\xE5\xB7\xA5\xE5\x8D\x95 \\ \"quoted\"";
     bb_error error = BB_ERROR_INIT;
@@ -99,6 +98,14 @@ static void the_hosts_encoding_does_not_matter(void **state) {
     background_flush(b);
     assert_int_equal(server_requests(b->receiver), 1);
     assert_non_null(strstr(server_request_at(b->receiver, 0)->body, "\xE5\xB7\xA5\xE5\x8D\x95"));
+}
+
+static void the_hosts_encoding_does_not_matter(void **state) {
+    enqueue_in_encoding(*state, "SET client_encoding = 'LATIN1'");
+}
+
+static void a_connection_in_utf8_is_written_to_as_it_is(void **state) {
+    enqueue_in_encoding(*state, "SET client_encoding = 'UTF8'");
 }
 
 static void an_outbox_in_memory_takes_no_transaction(void **state) {
@@ -290,6 +297,7 @@ int main(void) {
         PG_TEST(a_connection_without_the_outbox_is_an_error),
         PG_TEST(where_tables_cannot_be_made_it_is_said),
         PG_TEST(the_hosts_encoding_does_not_matter),
+        PG_TEST(a_connection_in_utf8_is_written_to_as_it_is),
         PG_TEST(an_outbox_in_memory_takes_no_transaction),
         PG_TEST(the_same_key_is_taken_once),
         PG_TEST(what_waits_is_delivered_by_the_next_process),
