@@ -16,6 +16,9 @@ struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_l
 
 void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_delivery *row,
                           int64_t due_ms) {
+    struct bb_sqlite_queue *q = row->queue->kept;
+    q->leased = q->lease == leased->leases.lease ? q->leased + 1 : 1;
+    q->lease = leased->leases.lease;
     leased->leases.due_ms[leased->leases.count] = due_ms;
     leased->leases.rows[leased->leases.count] = *row;
     leased->leases.rows[leased->leases.count++].claim.lease = leased->leases.lease;

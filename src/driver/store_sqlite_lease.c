@@ -123,9 +123,8 @@ bool bb_sqlite_lease_chosen(struct bb_sqlite *s, struct bb_sqlite_leased *leased
 /* A fair share for each queue: what is leased and cannot be sent is of use to nobody. */
 size_t bb_sqlite_room(const struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
                       const struct bb_sqlite_queue *q) {
-    size_t room = bb_leases_room(s->memory, q->queue, s->queue_count), taken = 0;
-    for (size_t i = 0; leased && i < leased->leases.count; i++)
-        taken += leased->leases.rows[i].queue == q->queue;
+    size_t room = bb_leases_room(s->memory, q->queue, s->queue_count);
+    size_t taken = leased && q->lease == leased->leases.lease ? q->leased : 0;
     room = taken < room ? room - taken : 0;
     size_t left = BB_LEASES_BATCH - (leased ? leased->leases.count : 0);
     return room < left ? room : left;

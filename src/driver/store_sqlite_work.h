@@ -19,6 +19,8 @@ struct bb_sqlite_queue {
     int64_t number;         /* of the webhook in the database; -1: not known so far */
     int64_t due_ms;         /* of the first that waits; INT64_MAX: none does */
     int64_t not_before_ms;
+    int64_t lease; /* of the transaction that has leased so many of it last */
+    size_t leased;
     struct bb_heap_node node;
     bool is_timed;     /* `node` is in the heap */
     bool is_full;      /* as much is leased as it may have */
