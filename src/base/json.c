@@ -10,6 +10,7 @@
 
 #include "base/global.h"
 #include "base/scan.h"
+#include "base/text.h"
 
 /* What the digits of a number begin with when they are kept as a string; taken
  * out of every other. */
@@ -71,10 +72,6 @@ static void tame_escape(struct tamer *t) {
     }
 }
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 static bool is_member_name(const struct tamer *t, const char *at) {
     while (at < t->end && strchr(" \t\r\n", *at) && *at)
         at++;
@@ -87,7 +84,7 @@ static void tame_number(struct tamer *t) {
     size_t n = 1;
     bool integer = true;
     while (t->at + n < t->end && strchr("0123456789+-.eE", t->at[n]) && t->at[n]) {
-        integer = integer && is_digit(t->at[n]);
+        integer = integer && bb_is_digit(t->at[n]);
         n++;
     }
     bool quote = integer && n > EXACT_DIGITS && !is_member_name(t, t->at + n);
@@ -108,7 +105,7 @@ static void tame_one(struct tamer *t) {
             *t->out++ = '?';
     } else if (t->in_string && c == '\\') {
         tame_escape(t);
-    } else if (!t->in_string && (c == '-' || is_digit(c))) {
+    } else if (!t->in_string && (c == '-' || bb_is_digit(c))) {
         tame_number(t);
     } else {
         t->in_string ^= c == '"';
@@ -137,9 +134,9 @@ static bool has_long_number(const char *text, size_t length) {
     enum { LONG = 16 };
     for (size_t i = LONG - 1; i < length; i += LONG) {
         size_t begin = i, end = i;
-        while (end < length && is_digit(text[end]))
+        while (end < length && bb_is_digit(text[end]))
             end++;
-        while (end > i && begin > 0 && is_digit(text[begin - 1]))
+        while (end > i && begin > 0 && bb_is_digit(text[begin - 1]))
             begin--;
         if (end - begin >= LONG)
             return true;

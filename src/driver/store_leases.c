@@ -93,8 +93,8 @@ bool bb_settled_may_bring(const struct bb_settled *settled) {
     return settled->is_urgent || settled->count > settled->ended;
 }
 
-bool bb_settled_is_alone(const struct bb_settled *settled, struct bb_store *memory) {
-    return settled->first && memory->vtable->counts(memory).claimed == settled->count;
+bool bb_settled_is_alone(size_t count, struct bb_store *memory) {
+    return count > 0 && memory->vtable->counts(memory).claimed == count;
 }
 
 int64_t bb_settled_oldest_ms(const struct bb_settled *settled, const struct bb_queue *queue) {

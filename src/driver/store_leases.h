@@ -75,8 +75,8 @@ bool bb_settled_is_due(const struct bb_settled *settled, int64_t now_ms);
 /* Writing them may give a delivery to claim. */
 bool bb_settled_may_bring(const struct bb_settled *settled);
 
-/* There are some, and nothing else is under way that would be settled soon. */
-bool bb_settled_is_alone(const struct bb_settled *settled, struct bb_store *memory);
+/* So many are settled, some at least, and nothing else is under way that would be soon. */
+bool bb_settled_is_alone(size_t count, struct bb_store *memory);
 
 /* When the oldest of the queue that will wait again was enqueued; INT64_MAX: there is none. */
 int64_t bb_settled_oldest_ms(const struct bb_settled *settled, const struct bb_queue *queue);

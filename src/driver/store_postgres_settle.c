@@ -108,8 +108,7 @@ bool bb_postgres_send_settled(struct bb_postgres *s, bool is_locked) {
 /* ---- without waiting ---- */
 
 bool bb_postgres_is_settled_alone(const struct bb_postgres *s) {
-    size_t count = s->settled.count + s->posted.count;
-    return count > 0 && s->memory->vtable->counts(s->memory).claimed == count;
+    return bb_settled_is_alone(s->settled.count + s->posted.count, s->memory);
 }
 
 /* A rate counts what is leased: that must not end before it is counted as ended. */

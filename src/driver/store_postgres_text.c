@@ -89,8 +89,7 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         " ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING",
 
     /* Without a key, which is what most events are, there is nothing that it might meet; on a
-     * connection in UTF-8 nothing has to be converted. Each costs the server a third of an INSERT.
-     */
+     * connection in UTF-8 nothing has to be converted, which would be a sixth of an INSERT. */
     [BB_PG_PUT_PLAIN] = "INSERT INTO bb_event(json, webhooks, order_keys, enqueued_ms, due_ms)"
                         " VALUES($1, $2, $3, $4, $5)",
 

@@ -136,8 +136,8 @@ static bool must_write(const struct bb_sqlite *s, int64_t now_ms) {
 static bool needs_pass(const struct bb_sqlite *s, int64_t now_ms) {
     if (now_ms < s->not_before_ms)
         return false;
-    return must_write(s, now_ms) || bb_settled_is_alone(&s->settled, s->memory) || s->has_news ||
-           now_ms >= s->look_again_ms || (s->due.root && s->due.root->key <= now_ms);
+    return must_write(s, now_ms) || bb_settled_is_alone(s->settled.count, s->memory) ||
+           s->has_news || now_ms >= s->look_again_ms || (s->due.root && s->due.root->key <= now_ms);
 }
 
 /* While something in memory can be sent, only what has waited long enough is written. */
@@ -260,7 +260,7 @@ static void sqlite_settle(struct bb_store *store, struct bb_delivery *delivery,
 static int64_t pass_ms(const struct bb_sqlite *s, int64_t now_ms) {
     int64_t pass_ms = s->look_again_ms;
     if (s->has_news || s->has_unmatched || must_write(s, now_ms) ||
-        bb_settled_is_alone(&s->settled, s->memory))
+        bb_settled_is_alone(s->settled.count, s->memory))
         pass_ms = now_ms;
     if (s->settled.first)
         pass_ms = bb_leases_least(pass_ms, s->settled.since_ms + BB_LEASES_WRITE_MS);
