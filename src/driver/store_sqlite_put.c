@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "driver/clock.h"
 #include "driver/store_sqlite_pass.h"
 #include "event/event_json.h"
 
@@ -125,21 +126,38 @@ static void lead(struct bb_sqlite *s, struct bb_sqlite_putting *group) {
     }
 }
 
-/* Those of the last group are about to come again: a wait for the disk takes longer than they do.
- */
+/* Those of the last group, and those who came while it was written, are about to come (again): a
+ * wait for the disk takes longer than they do. */
 static void wait_for_company(struct bb_sqlite *s) {
-    enum { LOOKS = 20 };
-    for (int i = 0; i < LOOKS && s->group_size < s->last_group_size; i++) {
+    int64_t until_us = bb_clock_monotonic_us() + s->group_us / 2;
+    while (s->group_size < s->company && bb_clock_monotonic_us() < until_us) {
         pthread_mutex_unlock(&s->group_lock);
         sched_yield();
         pthread_mutex_lock(&s->group_lock);
     }
-    s->last_group_size = s->group_size;
+}
+
+/* Writes the group that is waiting, with the group's lock held outside of the writing. */
+static void lead_group(struct bb_sqlite *s) {
+    s->is_led = true;
+    wait_for_company(s);
+    struct bb_sqlite_putting *group = s->group;
+    size_t size = s->group_size;
+    s->group = NULL;
     s->group_size = 0;
+    pthread_mutex_unlock(&s->group_lock);
+    int64_t began_us = bb_clock_monotonic_us();
+    lead(s, group);
+    pthread_mutex_lock(&s->group_lock);
+    s->group_us = bb_clock_monotonic_us() - began_us;
+    for (; group; group = group->next)
+        group->is_done = true;
+    s->company = size + s->group_size;
+    s->is_led = false;
+    pthread_cond_broadcast(&s->group_done);
 }
 
 static int put_on_own(struct bb_sqlite *s, struct bb_sqlite_putting *put, bb_error *error) {
-    struct bb_sqlite_putting *group;
     put->error = error;
     pthread_mutex_lock(&s->group_lock);
     put->next = s->group;
@@ -147,19 +165,8 @@ static int put_on_own(struct bb_sqlite *s, struct bb_sqlite_putting *put, bb_err
     s->group_size++;
     while (!put->is_done && s->is_led)
         pthread_cond_wait(&s->group_done, &s->group_lock);
-    if (!put->is_done) { /* then it is still in the group, and nobody leads */
-        s->is_led = true;
-        wait_for_company(s);
-        group = s->group;
-        s->group = NULL;
-        pthread_mutex_unlock(&s->group_lock);
-        lead(s, group);
-        pthread_mutex_lock(&s->group_lock);
-        for (; group; group = group->next)
-            group->is_done = true;
-        s->is_led = false;
-        pthread_cond_broadcast(&s->group_done);
-    }
+    if (!put->is_done) /* then it is still in the group, and nobody leads */
+        lead_group(s);
     pthread_mutex_unlock(&s->group_lock);
     return put->code;
 }

@@ -52,7 +52,9 @@ struct bb_sqlite {
     pthread_mutex_t group_lock; /* guards the events that are on their way in; taken alone */
     pthread_cond_t group_done;
     struct bb_sqlite_putting *group;
-    size_t group_size, last_group_size;
+    size_t group_size;
+    size_t company;       /* who were in the last group, or came while it was written */
+    int64_t group_us;     /* it took so long to write */
     bool is_led;          /* somebody writes the group before this one */
     pthread_mutex_t lock; /* guards what follows */
     struct bb_sqlite_db db;
