@@ -10,6 +10,22 @@
     "SELECT number FROM bb_delivery WHERE webhook = ?1 AND lease = 0 AND " choice " ORDER BY " by  \
     ", number LIMIT ?3"
 
+/* A statement costs more than the row that it writes: where there are many, one writes sixteen. The
+ * first arguments are those that all rows share. */
+#define FOUR(row) row "," row "," row "," row
+#define TOGETHER(row) FOUR(FOUR(row))
+_Static_assert(BB_SQLITE_TOGETHER == 16, "rows of a statement");
+
+#define DELIVER_LEASED(rows)                                                                       \
+    "INSERT INTO bb_delivery(lease, leased_until_ms, webhook, event, enqueued_ms, due_ms,"         \
+    " order_key, is_held, claims) VALUES" rows
+#define DELIVERY "(?1, ?2, ?, ?, ?, ?, ?, 0, 1)"
+
+#define LOG(rows)                                                                                  \
+    "INSERT INTO bb_attempt(at_ms, delivery, webhook, duration_ms, attempt, verdict, status,"      \
+    " code, words) VALUES" rows
+#define ATTEMPT "(?1, ?, ?, ?, ?, ?, ?, ?, ?)"
+
 static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [BB_SQL_COMMIT] = "COMMIT",
@@ -31,9 +47,8 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_SHARE] = "INSERT INTO bb_shared VALUES(?1, ?2)",
     [BB_SQL_DELIVER] = "INSERT INTO bb_delivery(webhook, event, enqueued_ms, due_ms, order_key,"
                        " is_held) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-    [BB_SQL_DELIVER_LEASED] =
-        "INSERT INTO bb_delivery(webhook, event, enqueued_ms, due_ms, order_key, is_held, lease,"
-        " leased_until_ms, claims) VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, 1)",
+    [BB_SQL_DELIVER_LEASED] = DELIVER_LEASED(DELIVERY),
+    [BB_SQL_DELIVER_LEASED_TOGETHER] = DELIVER_LEASED(TOGETHER(DELIVERY)),
     [BB_SQL_DELIVER_TO_NOBODY] =
         "INSERT INTO bb_delivery(webhook, event, enqueued_ms, due_ms, order_key, is_held)"
         " SELECT 0, number, enqueued_ms, due_ms, 0, 0 FROM bb_event WHERE number = ?1",
@@ -63,16 +78,20 @@ static const char *const texts[BB_SQL_STATEMENTS] = {
     [BB_SQL_RETRY] = "UPDATE bb_delivery SET lease = 0, claims = 0, due_ms = ?3, attempts = ?4,"
                      " steps = ?5, unknowns = ?6 WHERE number = ?1 AND lease = ?2",
     [BB_SQL_END] = "DELETE FROM bb_delivery WHERE number = ?1 AND lease = ?2",
+    [BB_SQL_COUNT_RUN] = "SELECT count(*) FROM bb_delivery WHERE number BETWEEN ?1 AND ?2 AND"
+                         " lease = ?3",
+    [BB_SQL_END_RUN] = "DELETE FROM bb_delivery WHERE number BETWEEN ?1 AND ?2",
     [BB_SQL_END_ONE_OF_SHARED] = "UPDATE bb_shared SET open = open - 1 WHERE event = ?1",
     [BB_SQL_END_SHARED] = "DELETE FROM bb_shared WHERE event = ?1 AND open = 0",
     [BB_SQL_END_EVENT] = "DELETE FROM bb_event WHERE number = ?1",
+    [BB_SQL_END_EVENTS_OF_RUN] = "DELETE FROM bb_event WHERE number BETWEEN ?1 AND ?2",
     [BB_SQL_EMPTY_EVENT] = "UPDATE bb_event SET json = '', webhooks = '', key = NULL"
                            " WHERE number = ?1",
     [BB_SQL_NOTE_EMPTY] = "UPDATE bb_outbox_version SET ended = ?1",
     [BB_SQL_END_EMPTY] = "DELETE FROM bb_event WHERE number ="
                          " (SELECT ended FROM bb_outbox_version)",
-    [BB_SQL_LOG] = "INSERT INTO bb_attempt(delivery, webhook, at_ms, duration_ms, attempt, verdict,"
-                   " status, code, words) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [BB_SQL_LOG] = LOG(ATTEMPT),
+    [BB_SQL_LOG_TOGETHER] = LOG(TOGETHER(ATTEMPT)),
     [BB_SQL_DIE] = "INSERT INTO bb_dead SELECT number, webhook, event, enqueued_ms,"
                    " ?3, ?4, ?5, ?6 FROM bb_delivery WHERE number = ?1 AND lease = ?2",
     /* When all that is left of the event is dead. */

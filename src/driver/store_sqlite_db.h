@@ -14,7 +14,10 @@
 /* Of the database: what is written by plain SQL has the same. */
 #define BB_SQLITE_NOW_MS "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
-enum { BB_SQLITE_VERSION = 2 }; /* of the tables */
+enum {
+    BB_SQLITE_VERSION = 2,  /* of the tables */
+    BB_SQLITE_TOGETHER = 16 /* rows that a statement named so writes */
+};
 
 enum bb_sql {
     BB_SQL_BEGIN = 0,
@@ -30,6 +33,7 @@ enum bb_sql {
     BB_SQL_SHARE,
     BB_SQL_DELIVER,
     BB_SQL_DELIVER_LEASED,
+    BB_SQL_DELIVER_LEASED_TOGETHER,
     BB_SQL_DELIVER_TO_NOBODY,
     BB_SQL_IS_HELD,
     BB_SQL_ADD_WEBHOOK,
@@ -45,13 +49,17 @@ enum bb_sql {
     BB_SQL_UNCLAIM,
     BB_SQL_RETRY,
     BB_SQL_END,
+    BB_SQL_COUNT_RUN,
+    BB_SQL_END_RUN,
     BB_SQL_END_ONE_OF_SHARED,
     BB_SQL_END_SHARED,
     BB_SQL_END_EVENT,
+    BB_SQL_END_EVENTS_OF_RUN,
     BB_SQL_EMPTY_EVENT,
     BB_SQL_NOTE_EMPTY,
     BB_SQL_END_EMPTY,
     BB_SQL_LOG,
+    BB_SQL_LOG_TOGETHER,
     BB_SQL_DIE,
     BB_SQL_FREE_KEY,
     BB_SQL_NEXT_OF_ORDER,

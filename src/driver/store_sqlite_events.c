@@ -90,31 +90,60 @@ static bool is_next(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
            bb_sqlite_room(s, leased, q) > 0;
 }
 
+/* Of rows of `leased` that have no number yet: the next `count`, which are all that the statement
+ * writes. SQLite numbers them in their order. */
+static bool number_rows(struct bb_sqlite *s, struct bb_sqlite_leased *leased, enum bb_sql which,
+                        size_t count) {
+    struct bb_delivery *rows = leased->leases.rows + leased->numbered;
+    bool failed = false;
+    int at = 3;
+    sqlite3_stmt *statement =
+        bb_sqlite_db_bind(&s->db, which, "ii", leased->leases.lease, bb_sqlite_lease_end_ms(s));
+    for (size_t i = 0; i < count; i++) {
+        const struct bb_sqlite_queue *q = rows[i].queue->kept;
+        int64_t due_ms = leased->leases.due_ms[leased->numbered + i];
+        sqlite3_bind_int64(statement, at++, q->number);
+        sqlite3_bind_int64(statement, at++, rows[i].claim.event);
+        sqlite3_bind_int64(statement, at++, rows[i].history.enqueued_ms + s->host.wall_offset_ms);
+        sqlite3_bind_int64(statement, at++, due_ms + s->host.wall_offset_ms);
+        sqlite3_bind_int64(statement, at++, rows[i].claim.order_key);
+    }
+    bb_sqlite_db_step(statement, &failed);
+    for (size_t i = 0; i < count; i++)
+        rows[i].claim.number = sqlite3_last_insert_rowid(s->db.handle) - (int64_t)(count - 1 - i);
+    leased->numbered += count;
+    return !failed;
+}
+
+/* What was leased is written, before anything is asked or written that comes after it. */
+static bool number_leased(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
+    bool ok = true;
+    while (ok && leased->leases.count - leased->numbered >= BB_SQLITE_TOGETHER)
+        ok = number_rows(s, leased, BB_SQL_DELIVER_LEASED_TOGETHER, BB_SQLITE_TOGETHER);
+    while (ok && leased->leases.count > leased->numbered)
+        ok = number_rows(s, leased, BB_SQL_DELIVER_LEASED, 1);
+    return ok;
+}
+
 /* `parcel`'s reference is taken over. */
 static bool deliver_leased(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
                            struct bb_sqlite_queue *q, const struct fresh *event, int64_t order_key,
                            struct bb_parcel *parcel) {
-    bool ok = bb_sqlite_db_run(&s->db, BB_SQL_DELIVER_LEASED, "iiiiiii", q->number, event->number,
-                               event->enqueued_ms, event->due_ms, order_key, leased->leases.lease,
-                               bb_sqlite_lease_end_ms(s));
     const struct bb_delivery delivery = {
         .parcel = parcel,
         .queue = q->queue,
         .history = {.enqueued_ms = event->enqueued_ms - s->host.wall_offset_ms, .claims = 1},
-        .claim = {.number = sqlite3_last_insert_rowid(s->db.handle),
-                  .event = event->number,
-                  .is_shared = event->is_shared,
-                  .order_key = order_key},
+        .claim = {.event = event->number, .is_shared = event->is_shared, .order_key = order_key},
     };
     bb_sqlite_add_leased(leased, &delivery, event->due_ms - s->host.wall_offset_ms);
-    return ok;
+    return leased->leases.count - leased->numbered < BB_SQLITE_TOGETHER || number_leased(s, leased);
 }
 
 static bool deliver(struct bb_sqlite *s, struct bb_sqlite_leased *leased, const struct fresh *event,
                     const char *id, int64_t order_key) {
     bool failed = false;
     int64_t webhook = bb_sqlite_number_of(s, id);
-    if (webhook < 0)
+    if (webhook < 0 || (order_key && !number_leased(s, leased)))
         return false;
     struct bb_sqlite_queue *q = bb_sqlite_find_queue(s, webhook);
     int64_t held = is_held(s, webhook, order_key, &failed);
@@ -125,8 +154,9 @@ static bool deliver(struct bb_sqlite *s, struct bb_sqlite_leased *leased, const 
         return deliver_leased(s, leased, q, event, order_key, parcel);
     if (q)
         q->is_stale = true;
-    return !failed && bb_sqlite_db_run(&s->db, BB_SQL_DELIVER, "iiiiii", webhook, event->number,
-                                       event->enqueued_ms, event->due_ms, order_key, held);
+    return !failed && number_leased(s, leased) &&
+           bb_sqlite_db_run(&s->db, BB_SQL_DELIVER, "iiiiii", webhook, event->number,
+                            event->enqueued_ms, event->due_ms, order_key, held);
 }
 
 static bool fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
@@ -206,11 +236,13 @@ static bool end_empty(struct bb_sqlite *s) {
 bool bb_sqlite_fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     struct fresh events[BB_LEASES_NEWS];
     size_t count = 0;
+    leased->numbered = leased->leases.count;
     bool ok = read_new(s, events, &count) && (count == 0 || end_empty(s));
     for (size_t i = 0; ok && i < count; i++)
         ok = fan_out(s, leased, &events[i]);
     if (ok && count > 0)
-        ok = bb_sqlite_db_run(&s->db, BB_SQL_FANNED_OUT, "i", events[count - 1].number);
+        ok = number_leased(s, leased) &&
+             bb_sqlite_db_run(&s->db, BB_SQL_FANNED_OUT, "i", events[count - 1].number);
     leased->has_looked = true;
     leased->has_more = count == BB_LEASES_NEWS;
     return ok;

@@ -3,12 +3,46 @@
 
 #include "driver/store_sqlite_pass.h"
 
-bool bb_sqlite_log(struct bb_sqlite *s, const struct bb_claim *claim, int64_t webhook) {
-    const struct bb_note *note = claim->note;
-    return !bb_note_is_attempt(note) ||
-           bb_sqlite_db_run(&s->db, BB_SQL_LOG, "iiiiiiitt", claim->number, webhook, s->clock_ms,
-                            note->duration_ms, note->attempt, (int64_t)note->verdict,
-                            (int64_t)note->status, note->code, note->words);
+static int bind_attempt(sqlite3_stmt *statement, int at, const struct bb_delivery *delivery) {
+    const struct bb_note *note = delivery->claim.note;
+    const struct bb_sqlite_queue *q = delivery->queue->kept;
+    sqlite3_bind_int64(statement, at++, delivery->claim.number);
+    sqlite3_bind_int64(statement, at++, q->number);
+    sqlite3_bind_int64(statement, at++, note->duration_ms);
+    sqlite3_bind_int64(statement, at++, note->attempt);
+    sqlite3_bind_int64(statement, at++, note->verdict);
+    sqlite3_bind_int64(statement, at++, note->status);
+    sqlite3_bind_text(statement, at++, note->code, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, at++, note->words, -1, SQLITE_STATIC);
+    return at;
+}
+
+static bool log_some(struct bb_sqlite *s, enum bb_sql which,
+                     const struct bb_delivery *const *attempts, size_t count) {
+    sqlite3_stmt *statement = bb_sqlite_db_bind(&s->db, which, "i", s->clock_ms);
+    bool failed = false;
+    int at = 2;
+    for (size_t i = 0; i < count; i++)
+        at = bind_attempt(statement, at, attempts[i]);
+    bb_sqlite_db_step(statement, &failed);
+    return !failed;
+}
+
+bool bb_sqlite_log(struct bb_sqlite *s) {
+    const struct bb_delivery *attempts[BB_SQLITE_TOGETHER];
+    size_t count = 0;
+    bool ok = true;
+    for (const struct bb_delivery *d = s->settled.first; ok && d; d = d->claim.next) {
+        if (bb_note_is_attempt(d->claim.note))
+            attempts[count++] = d;
+        if (count == BB_SQLITE_TOGETHER) {
+            ok = log_some(s, BB_SQL_LOG_TOGETHER, attempts, count);
+            count = 0;
+        }
+    }
+    for (size_t i = 0; ok && i < count; i++)
+        ok = log_some(s, BB_SQL_LOG, &attempts[i], 1);
+    return ok;
 }
 
 bool bb_sqlite_bury(struct bb_sqlite *s, const struct bb_claim *claim, int64_t attempts) {

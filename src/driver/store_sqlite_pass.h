@@ -14,8 +14,10 @@ struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_l
 void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_delivery *row,
                           int64_t due_ms);
 
-/* Writes the attempt into the log, if one was made; keeps the delivery as a dead letter. */
-bool bb_sqlite_log(struct bb_sqlite *s, const struct bb_claim *claim, int64_t webhook);
+/* Writes the attempts that were settled into the log. */
+bool bb_sqlite_log(struct bb_sqlite *s);
+
+/* Keeps the delivery as a dead letter. */
 bool bb_sqlite_bury(struct bb_sqlite *s, const struct bb_claim *claim, int64_t attempts);
 
 /* The same for an event that was written by SQL and of which nobody can say who wants it; the host

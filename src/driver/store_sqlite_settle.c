@@ -61,25 +61,81 @@ static void call_suspects(struct bb_sqlite *s) {
     }
 }
 
-static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
-    struct bb_sqlite_queue *q = delivery->queue->kept;
-    const struct bb_claim *claim = &delivery->claim;
+static void call_others(struct bb_sqlite *s, const struct bb_delivery *delivery) {
+    const struct bb_sqlite_queue *q = delivery->queue->kept;
     struct bb_sqlite_queue *present = s->by_number[q->number];
-    if (present && (claim->how != BB_SETTLED || claim->order_key))
+    if (present && (delivery->claim.how != BB_SETTLED || delivery->claim.order_key))
         present->is_stale = true;
     if (bb_leases_is_suspect(delivery->history.claims))
         call_suspects(s);
-    if (!bb_sqlite_log(s, claim, q->number))
-        return false;
-    return claim->how == BB_SETTLED ? end_row(s, delivery, q->number) : give_back(s, delivery);
+}
+
+static bool settle(struct bb_sqlite *s, const struct bb_delivery *delivery) {
+    const struct bb_sqlite_queue *q = delivery->queue->kept;
+    return delivery->claim.how == BB_SETTLED ? end_row(s, delivery, q->number)
+                                             : give_back(s, delivery);
+}
+
+/* ---- runs: usually what was leased together ends together, and takes its events with it ---- */
+
+/* Its row and its event's row are all that there is of it. */
+static bool is_plain(const struct bb_sqlite *s, const struct bb_claim *claim) {
+    return claim->how == BB_SETTLED && !claim->is_dead && !claim->is_shared && !claim->order_key &&
+           claim->event < s->newest_event;
+}
+
+static bool follows(const struct bb_claim *claim, const struct bb_claim *before) {
+    return claim->number == before->number + 1 && claim->event == before->event + 1 &&
+           claim->lease == before->lease;
+}
+
+/* The last of the run that `first` begins: maybe itself. */
+static const struct bb_delivery *end_of_run(const struct bb_sqlite *s,
+                                            const struct bb_delivery *first) {
+    const struct bb_delivery *last = first;
+    while (is_plain(s, &last->claim) && last->claim.next && is_plain(s, &last->claim.next->claim) &&
+           follows(&last->claim.next->claim, &last->claim))
+        last = last->claim.next;
+    return last;
+}
+
+/* None of it has become somebody else's. */
+static bool is_whole(struct bb_sqlite *s, const struct bb_claim *first, const struct bb_claim *last,
+                     bool *failed) {
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_COUNT_RUN, "iii", first->number,
+                                          last->number, first->lease);
+    bool is = bb_sqlite_db_step(row, failed) &&
+              sqlite3_column_int64(row, 0) == last->number - first->number + 1;
+    sqlite3_reset(row);
+    return is;
+}
+
+static bool end_run(struct bb_sqlite *s, const struct bb_claim *first,
+                    const struct bb_claim *last) {
+    return bb_sqlite_db_run(&s->db, BB_SQL_END_RUN, "ii", first->number, last->number) &&
+           bb_sqlite_db_run(&s->db, BB_SQL_END_EVENTS_OF_RUN, "ii", first->event, last->event);
+}
+
+static bool settle_run(struct bb_sqlite *s, const struct bb_delivery *first,
+                       const struct bb_delivery *last) {
+    bool failed = false;
+    if (first != last && is_whole(s, &first->claim, &last->claim, &failed))
+        return end_run(s, &first->claim, &last->claim);
+    for (const struct bb_delivery *d = first; !failed && d != last->claim.next; d = d->claim.next)
+        failed = !settle(s, d);
+    return !failed;
 }
 
 bool bb_sqlite_settle_all(struct bb_sqlite *s) {
     bb_settled_sort(&s->settled);
     for (const struct bb_delivery *d = s->settled.first; d; d = d->claim.next)
-        if (!settle(s, d))
-            return false;
-    return true;
+        call_others(s, d);
+    bool ok = bb_sqlite_log(s);
+    for (const struct bb_delivery *d = s->settled.first, *last; ok && d; d = last->claim.next) {
+        last = end_of_run(s, d);
+        ok = settle_run(s, d, last);
+    }
+    return ok;
 }
 
 void bb_sqlite_release_waiting(struct bb_sqlite *s, struct bb_sqlite_queue *q) {

@@ -33,6 +33,7 @@ struct bb_sqlite_queue {
 /* What one transaction leases. */
 struct bb_sqlite_leased {
     struct bb_leases leases;
+    size_t numbered;                  /* of these; the others are yet to be written */
     bool has_looked, has_more;        /* for, and new events */
     int64_t surplus[BB_LEASES_BATCH]; /* suspects that must wait: their numbers */
     size_t surplus_count;
