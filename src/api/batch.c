@@ -36,6 +36,17 @@ int bb_batch_begin(struct bb_batch *batch, const bb_event *event, const char *ne
     return own->id ? BB_OK : bb_fail_memory(error);
 }
 
+bool bb_batch_forget_event(struct bb_batch *batch) {
+    const bb_event *event = &batch->view.event;
+    const char *id = bb_arena_copy(&batch->arena, event->id, strlen(event->id));
+    if (!id)
+        return false;
+    batch->view.event =
+        (bb_event){.struct_size = sizeof *event, .id = id, .activity = event->activity};
+    memset(batch->messages, 0, sizeof batch->messages);
+    return true;
+}
+
 static void drop_rendering(struct bb_batch *batch, struct bb_rendering *rendering) {
     batch->renderings = rendering->next;
     bb_hook_release(rendering->like);

@@ -37,6 +37,9 @@ void bb_batch_free(struct bb_batch *batch);
 int bb_batch_begin(struct bb_batch *batch, const bb_event *event, const char *new_id,
                    int64_t now_ms, bb_error *error);
 
+/* Keeps of the event what reports tell; nothing is rendered any more. False: out of memory. */
+bool bb_batch_forget_event(struct bb_batch *batch);
+
 /* Empties it, but keeps memory for the next event. */
 void bb_batch_reset(struct bb_batch *batch);
 

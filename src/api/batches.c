@@ -13,7 +13,8 @@ static void free_one(struct bb_courier *courier, struct bb_kept_batch *kept) {
 /* Its memory is kept for the next event: fresh memory costs as much as a fifth of a delivery. What
  * was read of the event's JSON is not needed until it is written that the delivery is over. */
 static void drop(struct bb_courier *courier, struct bb_kept_batch *kept) {
-    kept->parcel->batch = NULL;
+    if (kept->parcel->batch == kept)
+        kept->parcel->batch = NULL;
     bb_parcel_close(kept->parcel);
     bb_parcel_release(kept->parcel);
     if (courier->spare_batch_count >= SPARE_BATCHES) {
@@ -70,10 +71,20 @@ struct bb_kept_batch *bb_batches_use(struct bb_courier *courier, struct bb_parce
     return kept;
 }
 
+void bb_batches_close(struct bb_kept_batch *kept) {
+    enum { OWN = 2 }; /* references: the delivery's and this one's */
+    struct bb_parcel *parcel = kept->parcel;
+    if (!parcel->document || atomic_load(&parcel->references) > OWN ||
+        !bb_batch_forget_event(&kept->batch))
+        return;
+    bb_parcel_close(parcel);
+    parcel->batch = NULL;
+}
+
 void bb_batches_leave(struct bb_courier *courier, struct bb_kept_batch *kept) {
     if (--kept->uses > 0)
         return;
-    bool is_last = atomic_load(&kept->parcel->references) == 1;
+    bool is_last = atomic_load(&kept->parcel->references) == 1 || kept->parcel->batch != kept;
     if (is_last || kept->batch.arena.failed) { /* whose every next use would fail, too */
         drop(courier, kept);
         return;

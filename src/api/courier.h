@@ -126,6 +126,10 @@ void bb_ending_tell_losses(struct bb_courier *courier);
 struct bb_kept_batch *bb_batches_use(struct bb_courier *courier, struct bb_parcel *parcel,
                                      bb_error *error);
 void bb_batches_leave(struct bb_courier *courier, struct bb_kept_batch *kept);
+
+/* Its request is made. Where no other delivery needs the event, what was read of its JSON is let go
+ * at once: the next one is read into the same memory, which is warm. */
+void bb_batches_close(struct bb_kept_batch *kept);
 void bb_batches_free(struct bb_courier *courier);
 
 #endif

@@ -144,8 +144,11 @@ static int make_request(struct bb_courier_flight *flight, bb_error *error) {
     int code = bb_batch_render(&flight->kept->batch, flight->hook, &rendering, error);
     if (code)
         return code;
-    return bb_batch_request(&flight->kept->batch, flight->sender, rendering, &signing,
+    code = bb_batch_request(&flight->kept->batch, flight->sender, rendering, &signing,
                             &flight->request, error);
+    if (code == BB_OK)
+        bb_batches_close(flight->kept);
+    return code;
 }
 
 static int64_t left_of(int64_t limit_ms, int64_t used_ms) {

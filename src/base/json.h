@@ -59,11 +59,6 @@ static inline void bb_json_string(struct bb_json *json, const char *key, const c
     bb_json_push_text(json, bb_json_key_of(key), text);
 }
 
-static inline bool bb_json_plain(struct bb_json *json, const char *key, const char *text,
-                                 size_t max) {
-    return bb_json_push_plain(json, bb_json_key_of(key), text, max);
-}
-
 static inline void bb_json_integer(struct bb_json *json, const char *key, int64_t number) {
     bb_json_push_integer(json, bb_json_key_of(key), number);
 }

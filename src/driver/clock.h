@@ -5,6 +5,5 @@
 
 int64_t bb_clock_wall_ms(void);      /* since 1970 */
 int64_t bb_clock_monotonic_ms(void); /* for durations and deadlines */
-int64_t bb_clock_monotonic_us(void); /* the same clock */
 
 #endif

@@ -66,7 +66,8 @@ int64_t bb_sqlite_number_of(struct bb_sqlite *s, const char *id) {
 
 struct fresh {
     int64_t number;
-    const char *webhooks, *json; /* the scratch arena's */
+    const char *webhooks; /* the scratch arena's */
+    struct bb_parcel *parcel;
     int64_t enqueued_ms, due_ms;
     bool is_shared;     /* by several webhooks */
     const char *is_bad; /* why: it is wanted by nobody, since nobody can read it */
@@ -125,12 +126,11 @@ static bool number_leased(struct bb_sqlite *s, struct bb_sqlite_leased *leased) 
     return ok;
 }
 
-/* `parcel`'s reference is taken over. */
 static bool deliver_leased(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
-                           struct bb_sqlite_queue *q, const struct fresh *event, int64_t order_key,
-                           struct bb_parcel *parcel) {
+                           struct bb_sqlite_queue *q, const struct fresh *event,
+                           int64_t order_key) {
     const struct bb_delivery delivery = {
-        .parcel = parcel,
+        .parcel = bb_parcel_retain(event->parcel),
         .queue = q->queue,
         .history = {.enqueued_ms = event->enqueued_ms - s->host.wall_offset_ms, .claims = 1},
         .claim = {.event = event->number, .is_shared = event->is_shared, .order_key = order_key},
@@ -147,11 +147,8 @@ static bool deliver(struct bb_sqlite *s, struct bb_sqlite_leased *leased, const 
         return false;
     struct bb_sqlite_queue *q = bb_sqlite_find_queue(s, webhook);
     int64_t held = is_held(s, webhook, order_key, &failed);
-    struct bb_parcel *parcel = NULL;
     if (!failed && !held && is_next(s, leased, q, event))
-        parcel = bb_sqlite_parcel(s, event->is_shared ? leased : NULL, event->number, event->json);
-    if (parcel)
-        return deliver_leased(s, leased, q, event, order_key, parcel);
+        return deliver_leased(s, leased, q, event, order_key);
     if (q)
         q->is_stale = true;
     return !failed && number_leased(s, leased) &&
@@ -175,32 +172,30 @@ static bool fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
     return !event->is_shared || bb_sqlite_db_run(&s->db, BB_SQL_SHARE, "ii", event->number, open);
 }
 
-static const char *keep_text(struct bb_sqlite *s, sqlite3_stmt *row, int column) {
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    return bb_arena_copy(&s->scratch, text ? text : "", (size_t)sqlite3_column_bytes(row, column));
-}
-
 static struct fresh read_fresh(struct bb_sqlite *s, sqlite3_stmt *row) {
+    const char *webhooks = (const char *)sqlite3_column_text(row, 1);
     struct fresh event = {
         .number = sqlite3_column_int64(row, 0),
-        .webhooks = keep_text(s, row, 1),
-        .json = keep_text(s, row, 4),
+        .webhooks = bb_arena_copy(&s->scratch, webhooks ? webhooks : "",
+                                  (size_t)sqlite3_column_bytes(row, 1)),
         .enqueued_ms = sqlite3_column_int64(row, 2),
         .due_ms = sqlite3_column_int64(row, 3),
+        .parcel = bb_parcel_of_json(&s->config.mem, sqlite3_column_int64(row, 0),
+                                    (const char *)sqlite3_column_text(row, 4),
+                                    (size_t)sqlite3_column_bytes(row, 4)),
     };
     event.is_shared = has_several(event.webhooks);
     return event;
 }
 
 /* Of an event that was written by SQL: NULL when it can be read, and so be matched. */
-static const char *why_unreadable(struct bb_sqlite *s, int64_t number, const char *json,
-                                  bool *failed) {
+static const char *why_unreadable(struct bb_sqlite *s, struct bb_parcel *parcel, bool *failed) {
     bb_error error = BB_ERROR_INIT;
     char reason[BB_NOTE_REASON];
-    struct bb_parcel *parcel = bb_parcel_read(&s->config.mem, number, json, strlen(json), &error);
-    bb_parcel_release(parcel);
-    *failed = !parcel && error.code == BB_ERR_NO_MEMORY;
-    if (parcel || *failed)
+    bool is_read = bb_parcel_open(parcel, &error) != NULL;
+    bb_parcel_close(parcel);
+    *failed = !is_read && error.code == BB_ERR_NO_MEMORY;
+    if (is_read || *failed)
         return NULL;
     bb_note_unreadable(reason, &error);
     return bb_arena_copy(&s->scratch, reason, strlen(reason));
@@ -216,10 +211,13 @@ static bool read_new(struct bb_sqlite *s, struct fresh events[BB_LEASES_NEWS], s
            bb_sqlite_db_step(row, &failed)) {
         struct fresh event = read_fresh(s, row);
         bool is_matched = sqlite3_column_type(row, 1) != SQLITE_NULL;
-        if (!is_matched)
-            event.is_bad = why_unreadable(s, event.number, event.json, &failed);
-        s->has_unmatched = !is_matched && !event.is_bad;
-        if (!s->has_unmatched)
+        failed = !event.parcel;
+        if (!failed && !is_matched)
+            event.is_bad = why_unreadable(s, event.parcel, &failed);
+        s->has_unmatched = !failed && !is_matched && !event.is_bad;
+        if (failed || s->has_unmatched)
+            bb_parcel_release(event.parcel);
+        else
             events[(*count)++] = event;
     }
     sqlite3_reset(row);
@@ -243,6 +241,8 @@ bool bb_sqlite_fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     if (ok && count > 0)
         ok = number_leased(s, leased) &&
              bb_sqlite_db_run(&s->db, BB_SQL_FANNED_OUT, "i", events[count - 1].number);
+    for (size_t i = 0; i < count; i++)
+        bb_parcel_release(events[i].parcel);
     leased->has_looked = true;
     leased->has_more = count == BB_LEASES_NEWS;
     return ok;

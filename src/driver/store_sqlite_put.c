@@ -1,9 +1,9 @@
 /* Events on their way in: one row each, by the library or by SQL. */
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/text.h"
-#include "driver/clock.h"
 #include "driver/store_sqlite_pass.h"
 #include "event/event_json.h"
 
@@ -126,11 +126,18 @@ static void lead(struct bb_sqlite *s, struct bb_sqlite_putting *group) {
     }
 }
 
+static int64_t now_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 /* Those of the last group, and those who came while it was written, are about to come (again): a
- * wait for the disk takes longer than they do. */
+ * wait for the disk takes longer than they do. One for another process's lock says nothing. */
 static void wait_for_company(struct bb_sqlite *s) {
-    int64_t until_us = bb_clock_monotonic_us() + s->group_us / 2;
-    while (s->group_size < s->company && bb_clock_monotonic_us() < until_us) {
+    enum { LONGEST_US = 5000 };
+    int64_t until_us = now_us() + (s->group_us < LONGEST_US ? s->group_us : LONGEST_US) / 2;
+    while (s->group_size < s->company && now_us() < until_us) {
         pthread_mutex_unlock(&s->group_lock);
         sched_yield();
         pthread_mutex_lock(&s->group_lock);
@@ -146,10 +153,10 @@ static void lead_group(struct bb_sqlite *s) {
     s->group = NULL;
     s->group_size = 0;
     pthread_mutex_unlock(&s->group_lock);
-    int64_t began_us = bb_clock_monotonic_us();
+    int64_t began_us = now_us();
     lead(s, group);
     pthread_mutex_lock(&s->group_lock);
-    s->group_us = bb_clock_monotonic_us() - began_us;
+    s->group_us = now_us() - began_us;
     for (; group; group = group->next)
         group->is_done = true;
     s->company = size + s->group_size;
@@ -252,7 +259,7 @@ static int print_rows(struct bb_sqlite_putting *put, struct bb_put_event *events
 }
 
 static void init_putting(struct bb_sqlite_putting *put, const struct bb_sqlite *s) {
-    enum { USUAL_SIZE = 2000 }; /* of an event */
+    enum { USUAL_SIZE = 1000 }; /* of an event, and of a block that allocators are quick with */
     *put = (struct bb_sqlite_putting){.rows = &put->only};
     bb_arena_init(&put->arena, &s->config.mem);
     bb_buf_init(&put->texts, &s->config.mem, SIZE_MAX / 2);

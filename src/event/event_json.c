@@ -10,15 +10,15 @@
 enum kind { TEXT, INTEGER, FLAG, ACTIVITY, LEVEL, ISSUE_STATUS, STAGE_STATUS };
 
 struct member {
-    const char *name;
+    struct bb_json_key key;
     enum kind kind;
     size_t offset;
 };
 
 #define MEMBER(type, field, name, kind)                                                            \
-    { name, kind, offsetof(type, field) }
+    { {name, sizeof name - 1}, kind, offsetof(type, field) }
 #define END_OF_MEMBERS                                                                             \
-    { NULL, TEXT, 0 }
+    { {NULL, 0}, TEXT, 0 }
 
 static const struct member event_members[] = {
     MEMBER(bb_event, id, "id", TEXT),
@@ -146,13 +146,13 @@ static int read_members(const struct bb_value *object, const struct member *memb
     const char *dot = *where ? "." : "";
     if (!bb_json_is_object(object))
         return bb_fail(error, BB_ERR_EVENT, "%s is not an object", where);
-    for (; members->name; members++) {
-        const struct bb_value *value = bb_json_get(object, members->name);
+    for (; members->key.text; members++) {
+        const struct bb_value *value = bb_json_get(object, members->key.text);
         if (bb_json_is_null(value) || is_empty_text(value))
             continue;
         const char *wrong = read_value(value, members->kind, (char *)out + members->offset);
         if (wrong)
-            return bb_fail(error, BB_ERR_EVENT, "%s%s%s %s%s%.60s", where, dot, members->name,
+            return bb_fail(error, BB_ERR_EVENT, "%s%s%s %s%s%.60s", where, dot, members->key.text,
                            wrong, bb_json_text(value) ? ": " : "",
                            bb_json_text(value) ? bb_json_text(value) : "");
     }
@@ -295,36 +295,35 @@ struct printer {
     size_t text_max;
 };
 
-static void print_text(struct printer *p, const char *name, const char *text) {
+static void print_text(struct printer *p, struct bb_json_key key, const char *text) {
     bool cut = false;
-    if (!text || !*text || bb_json_plain(&p->json, name, text, p->text_max))
+    if (!text || !*text || bb_json_push_plain(&p->json, key, text, p->text_max))
         return;
     const char *repaired = bb_text_repaired(p->arena, text, p->text_max, &cut);
     if (!repaired || *repaired) /* of control characters nothing is left */
-        bb_json_string(&p->json, name, repaired);
+        bb_json_push_text(&p->json, key, repaired);
 }
 
 static void print_member(struct printer *p, const struct member *member, const void *at) {
     switch (member->kind) {
     case TEXT:
-        print_text(p, member->name, *(const char *const *)at);
+        print_text(p, member->key, *(const char *const *)at);
         break;
     case INTEGER:
         if (*(const int64_t *)at)
-            bb_json_integer(&p->json, member->name, *(const int64_t *)at);
+            bb_json_push_integer(&p->json, member->key, *(const int64_t *)at);
         break;
     case FLAG:
         if (*(const int *)at)
-            bb_json_bool(&p->json, member->name, true);
+            bb_json_push_word(&p->json, member->key, "true");
         break;
     default:
-        if (*name_of(member->kind, *(const int *)at))
-            bb_json_string(&p->json, member->name, name_of(member->kind, *(const int *)at));
+        print_text(p, member->key, name_of(member->kind, *(const int *)at));
     }
 }
 
 static void print_members(struct printer *p, const struct member *members, const void *from) {
-    for (; members->name; members++)
+    for (; members->key.text; members++)
         print_member(p, members, (const char *)from + members->offset);
 }
 

@@ -47,6 +47,7 @@ base/mem.c free as above
 driver/clock.c clock_gettime is the clock
 driver/process.c getenv proxies, where the host asks for its environment's, while it makes a dispatcher
 driver/store_postgres_db.c clock_gettime how long the server takes, without the host's clock; drivers do not include each other
+driver/store_sqlite_put.c clock_gettime how long the disk takes, without the host's clock; drivers do not include each other
 driver/http_guard.c clock_gettime the age of what was read is no matter of the host's clock; drivers do not include each other
 driver/http_trust.c time the age of a file that was read is no matter of the host's clock
 driver/http_transfer.c stpcpy into a block that was measured just before: snprintf would measure thrice
