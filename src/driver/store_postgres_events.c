@@ -89,14 +89,19 @@ void bb_postgres_forget_matches(struct bb_postgres *s) {
 
 /* ---- new events ---- */
 
-enum { JSON = 2, FOUND }; /* columns; the first is of those that have to be matched only */
+enum {
+    ORDERED = 1,
+    UNWANTED,
+    JSON,
+    FOUND
+}; /* columns; the JSON is of those that have to be matched only */
 
 /* What one look has found. */
 struct news {
     struct bb_buf numbers; /* of those that can be fanned out */
     size_t count;
     bool is_ordered; /* one of them */
-    struct bb_postgres_rows bad;
+    struct bb_postgres_rows unwanted, bad;
 };
 
 /* One that SQL has written, and of which nobody has said who wants it. False: out of memory. */
@@ -118,6 +123,18 @@ static bool read_unmatched(struct bb_postgres *s, struct news *news, const PGres
     return true;
 }
 
+/* One that is matched. */
+static void add_news(struct news *news, const PGresult *found, int row) {
+    int64_t event = bb_postgres_db_int(found, row, 0, 0);
+    if (bb_postgres_db_int(found, row, UNWANTED, 0)) {
+        bb_postgres_rows_add(&news->unwanted, event);
+        return;
+    }
+    bb_postgres_add_number(&news->numbers, event);
+    news->is_ordered |= bb_postgres_db_int(found, row, ORDERED, 0) != 0;
+    news->count++;
+}
+
 /* Up to one that must be matched first, so that none is overtaken. */
 static bool read_news(struct bb_postgres *s, struct bb_postgres_leased *leased, struct news *news) {
     const PGresult *found = bb_postgres_db_result(&s->db, BB_PG_NEW_EVENTS);
@@ -132,9 +149,7 @@ static bool read_news(struct bb_postgres *s, struct bb_postgres_leased *leased, 
             ok = read_unmatched(s, news, found, i, &is_bad);
             is_held_up |= !is_bad;
         } else if (!is_held_up) {
-            bb_postgres_add_number(&news->numbers, bb_postgres_db_int(found, i, 0, 0));
-            news->is_ordered |= bb_postgres_db_int(found, i, 1, 0) != 0;
-            news->count++;
+            add_news(news, found, i);
         }
     }
     return ok;
@@ -188,7 +203,8 @@ static bool send_deliveries(struct bb_postgres *s, const struct bb_postgres_leas
 static bool send_fan_out(struct bb_postgres *s, const struct bb_postgres_leased *leased,
                          struct news *news) {
     const char *array = bb_postgres_array(&news->numbers);
-    if (!array || !bb_postgres_rows_send(&news->bad, &s->db, BB_PG_BURY_EVENTS))
+    if (!array || !bb_postgres_rows_send(&news->bad, &s->db, BB_PG_BURY_EVENTS) ||
+        !bb_postgres_rows_send(&news->unwanted, &s->db, BB_PG_DROP_UNWANTED))
         return false;
     if (news->count == 0)
         return true;
@@ -221,12 +237,14 @@ static void note_written(struct bb_postgres *s, struct bb_postgres_leased *lease
 bool bb_postgres_fan_out(struct bb_postgres *s, struct bb_postgres_leased *leased) {
     struct news news = {.count = 0};
     bb_buf_init(&news.numbers, &s->config.mem, BB_PG_ARRAY_MAX);
+    bb_postgres_rows_begin(&news.unwanted, &s->config.mem, "i");
     bb_postgres_rows_begin(&news.bad, &s->config.mem, "iu");
     bool ok = look_for_news(s, leased, &news) && send_fan_out(s, leased, &news) &&
               (leased->settles_nothing || bb_postgres_send_settled(s, news.is_ordered)) &&
               bb_postgres_send_renewals(s) && bb_postgres_send_flows(s) &&
               (bb_postgres_db_has_begun_only(&s->db) || bb_postgres_db_exchange(&s->db));
     bb_postgres_rows_free(&news.bad);
+    bb_postgres_rows_free(&news.unwanted);
     bb_buf_free(&news.numbers);
     if (ok)
         note_written(s, leased);

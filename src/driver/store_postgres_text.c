@@ -131,12 +131,12 @@ static const char *const texts[BB_PG_STATEMENTS] = {
      * taken back, between this one's look and its lock is left out by the statements that follow. */
     [BB_PG_NEW_EVENTS] =
         "WITH new AS MATERIALIZED ("
-        "  SELECT number, 0 <> ANY(order_keys) AS is_ordered,"
+        "  SELECT number, 0 <> ANY(order_keys) AS is_ordered, cardinality(webhooks) = 0 AS is_unwanted,"
         "  CASE WHEN webhooks IS NULL THEN json END AS json,"
         "  coalesce(cardinality(webhooks), octet_length(json) / 2000) AS weight FROM bb_event"
         "  WHERE open IS NULL AND (SELECT pg_try_advisory_xact_lock(" FAN_OUT_LOCK "))"
         "  ORDER BY number LIMIT $1)"
-        " SELECT number, is_ordered::int, json, (SELECT count(*) FROM new)"
+        " SELECT number, is_ordered::int, is_unwanted::int, json, (SELECT count(*) FROM new)"
         " FROM (SELECT *, sum(weight) OVER"
         "  (ORDER BY number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM new)"
         " AS n WHERE before IS NULL OR before < $2 ORDER BY number",
@@ -153,14 +153,20 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         " reason) SELECT nextval(pg_get_serial_sequence('bb_delivery', 'number')), 0, number,"
         " enqueued_ms, " NOW_MS ", 0, 3, reason FROM bad",
 
+    /* A statement of its own: as a part of the fan-out, which has them seldom, it would read every
+     * event once more. */
+    [BB_PG_DROP_UNWANTED] = "DELETE FROM bb_event WHERE number = ANY($1::bigint[])"
+                            " AND open IS NULL AND cardinality(webhooks) = 0",
+
     /* Whoever adds to, or ends, a delivery that others wait for: else one that is added while its
      * predecessor ends would be held for ever. */
     [BB_PG_LOCK_ORDER] = "SELECT pg_advisory_xact_lock(" ORDER_LOCK ")",
 
     [BB_PG_ADD_WEBHOOKS_OF] =
-        "INSERT INTO bb_webhook(id) SELECT DISTINCT w.id FROM bb_event e"
-        " CROSS JOIN LATERAL unnest(e.webhooks) AS w(id)"
-        " WHERE e.number = ANY($1::bigint[]) AND w.id IS NOT NULL"
+        "INSERT INTO bb_webhook(id) SELECT w.id FROM"
+        " (SELECT DISTINCT unnest(webhooks) AS id FROM bb_event WHERE number = ANY($1::bigint[])"
+        "  OFFSET 0) AS w"
+        " WHERE w.id IS NOT NULL"
         " AND NOT EXISTS (SELECT FROM bb_webhook h WHERE h.id = w.id) ORDER BY w.id"
         " ON CONFLICT DO NOTHING",
 
@@ -172,8 +178,6 @@ static const char *const texts[BB_PG_STATEMENTS] = {
         "  UPDATE bb_event SET open = cardinality(webhooks)"
         "  WHERE number = ANY($1::bigint[]) AND open IS NULL AND cardinality(webhooks) > 0"
         "  RETURNING number, enqueued_ms, due_ms, webhooks, order_keys, json),"
-        " unwanted AS ("
-        "  DELETE FROM bb_event WHERE number = ANY($1::bigint[]) AND cardinality(webhooks) = 0),"
         " wanted AS MATERIALIZED ("
         "  SELECT f.number AS event, f.enqueued_ms, f.due_ms, h.number AS webhook,"
         "  coalesce(w.order_key, 0) AS order_key, w.place FROM fanned f"
