@@ -20,7 +20,7 @@ struct bb_batch {
     const struct bb_settings *settings;
     struct bb_arena arena;
     struct bb_event_view view;
-    const bb_event *event; /* with an id and a time */
+    const bb_event *event; /* with an id and a time, until it is forgotten */
     struct bb_message *messages[BB_CHINESE + 1];
     struct bb_rendering *renderings;
     struct bb_arena *scratch; /* of one rendering after the other */

@@ -74,7 +74,7 @@ struct bb_kept_batch *bb_batches_use(struct bb_courier *courier, struct bb_parce
 void bb_batches_close(struct bb_kept_batch *kept) {
     enum { OWN = 2 }; /* references: the delivery's and this one's */
     struct bb_parcel *parcel = kept->parcel;
-    if (!parcel->document || atomic_load(&parcel->references) > OWN ||
+    if (!parcel->document || kept->uses > 1 || atomic_load(&parcel->references) > OWN ||
         !bb_batch_forget_event(&kept->batch))
         return;
     bb_parcel_close(parcel);

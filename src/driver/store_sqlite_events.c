@@ -116,7 +116,7 @@ static bool number_rows(struct bb_sqlite *s, struct bb_sqlite_leased *leased, en
     return !failed;
 }
 
-/* What was leased is written, before anything is asked or written that comes after it. */
+/* What was leased is written: before another is, or is asked for, that comes after it. */
 static bool number_leased(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     bool ok = true;
     while (ok && leased->leases.count - leased->numbered >= BB_SQLITE_TOGETHER)
@@ -174,15 +174,15 @@ static bool fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
 
 static struct fresh read_fresh(struct bb_sqlite *s, sqlite3_stmt *row) {
     const char *webhooks = (const char *)sqlite3_column_text(row, 1);
+    const char *json = (const char *)sqlite3_column_text(row, 4);
     struct fresh event = {
         .number = sqlite3_column_int64(row, 0),
         .webhooks = bb_arena_copy(&s->scratch, webhooks ? webhooks : "",
                                   (size_t)sqlite3_column_bytes(row, 1)),
         .enqueued_ms = sqlite3_column_int64(row, 2),
         .due_ms = sqlite3_column_int64(row, 3),
-        .parcel = bb_parcel_of_json(&s->config.mem, sqlite3_column_int64(row, 0),
-                                    (const char *)sqlite3_column_text(row, 4),
-                                    (size_t)sqlite3_column_bytes(row, 4)),
+        .parcel = bb_parcel_of_json(&s->config.mem, sqlite3_column_int64(row, 0), json,
+                                    json ? strlen(json) : 0),
     };
     event.is_shared = has_several(event.webhooks);
     return event;
@@ -234,7 +234,6 @@ static bool end_empty(struct bb_sqlite *s) {
 bool bb_sqlite_fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased) {
     struct fresh events[BB_LEASES_NEWS];
     size_t count = 0;
-    leased->numbered = leased->leases.count;
     bool ok = read_new(s, events, &count) && (count == 0 || end_empty(s));
     for (size_t i = 0; ok && i < count; i++)
         ok = fan_out(s, leased, &events[i]);

@@ -133,18 +133,24 @@ static int64_t now_us(void) {
 }
 
 /* Those of the last group, and those who came while it was written, are about to come (again): a
- * wait for the disk takes longer than they do. One for another process's lock says nothing. */
+ * wait for the disk takes longer than they do. Where they were waited for in vain the next wait is
+ * half as long; none is long, for the last group may have waited for another process's lock. */
 static void wait_for_company(struct bb_sqlite *s) {
-    enum { LONGEST_US = 5000 };
-    int64_t until_us = now_us() + (s->group_us < LONGEST_US ? s->group_us : LONGEST_US) / 2;
+    enum { LONGEST_US = 5000, MOST_VAIN = 4 };
+    int64_t most_us = s->group_us < LONGEST_US ? s->group_us : LONGEST_US;
+    int64_t until_us = now_us() + (most_us >> (1 + s->vain));
     while (s->group_size < s->company && now_us() < until_us) {
         pthread_mutex_unlock(&s->group_lock);
         sched_yield();
         pthread_mutex_lock(&s->group_lock);
     }
+    if (s->group_size >= s->company)
+        s->vain = 0;
+    else if (s->vain < MOST_VAIN)
+        s->vain++;
 }
 
-/* Writes the group that is waiting, with the group's lock held outside of the writing. */
+/* Writes the group that is waiting. The group's lock is held before and after, not meanwhile. */
 static void lead_group(struct bb_sqlite *s) {
     s->is_led = true;
     wait_for_company(s);

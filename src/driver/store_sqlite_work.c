@@ -177,7 +177,7 @@ bool bb_sqlite_begin(struct bb_sqlite *s) {
 
 static struct bb_sqlite_leased *new_leased(struct bb_sqlite *s) {
     struct bb_sqlite_leased *leased = &s->leased; /* not all of it is set: it is large */
-    leased->leases.count = leased->surplus_count = leased->chosen_count = 0;
+    leased->leases.count = leased->numbered = leased->surplus_count = leased->chosen_count = 0;
     leased->has_looked = leased->has_more = false;
     leased->leases.until_ms = bb_leases_later(s->now_ms, s->config.lease_ms);
     sqlite3_randomness(sizeof leased->leases.lease, &leased->leases.lease);

@@ -33,7 +33,7 @@ struct bb_sqlite_queue {
 /* What one transaction leases. */
 struct bb_sqlite_leased {
     struct bb_leases leases;
-    size_t numbered;                  /* of these; the others are yet to be written */
+    size_t numbered;                  /* of these, while events are fanned out: are written */
     bool has_looked, has_more;        /* for, and new events */
     int64_t surplus[BB_LEASES_BATCH]; /* suspects that must wait: their numbers */
     size_t surplus_count;
@@ -56,6 +56,7 @@ struct bb_sqlite {
     size_t group_size;
     size_t company;       /* who were in the last group, or came while it was written */
     int64_t group_us;     /* it took so long to write */
+    unsigned vain;        /* times that so many were waited for and did not come */
     bool is_led;          /* somebody writes the group before this one */
     pthread_mutex_t lock; /* guards what follows */
     struct bb_sqlite_db db;

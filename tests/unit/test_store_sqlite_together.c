@@ -172,6 +172,47 @@ static void what_was_leased_together_ends_together(void **state) {
     assert_int_equal(ask("SELECT count(*) FROM bb_attempt"), MANY);
 }
 
+/* Else its number would be given once more. */
+static void with_the_newest_event_its_row_stays_empty(void **state) {
+    (void)state;
+    put_many();
+    claim_many();
+    struct bb_delivery *newest = store_next(1, NOW_MS, "the newest");
+    int64_t number = newest->claim.event;
+    settle_many();
+    settle(newest, BB_DELIVERED);
+    write_all();
+    assert_int_equal(ask("SELECT count(*) FROM bb_delivery"), 0);
+    assert_int_equal(ask("SELECT count(*) FROM bb_event"), 1);
+    assert_int_equal(ask("SELECT number FROM bb_event WHERE json = ''"), number);
+    assert_int_equal(ask("SELECT ended FROM bb_outbox_version"), number);
+    store_must_put(1, "a newer one", 0, 1, NOW_MS);
+    assert_int_equal(ask("SELECT max(number) FROM bb_event"), number + 1);
+}
+
+/* As much as a C program binds that counts a text's end with the text. */
+static void what_nobody_can_read_does_not_disturb_those_around_it(void **state) {
+    (void)state;
+    static const char sql[] =
+        "INSERT INTO bb_event(json, webhooks) VALUES('nonsense', NULL),"
+        " ('{\"id\":\"of SQL\",\"activity_type\":\"bb.issue.create\"}' || char(0), NULL)";
+    store_must_put(0, "before", 0, 1, NOW_MS);
+    assert_int_equal(sqlite3_exec(others, sql, NULL, NULL, NULL), SQLITE_OK);
+    store_must_take(0, NOW_MS);
+    struct bb_delivery *before = store_must_claim(0, NOW_MS, "before");
+    assert_int_equal(ask("SELECT event FROM bb_dead"), before->claim.event + 1);
+    assert_int_equal(
+        ask_of("SELECT event FROM bb_delivery WHERE number = %lld", before->claim.number),
+        before->claim.event);
+    int64_t number = 0;
+    struct bb_parcel *parcel = store->vtable->unmatched(store, &number);
+    assert_non_null(parcel);
+    assert_int_equal(number, before->claim.event + 2);
+    assert_string_equal(bb_parcel_open(parcel, NULL)->id, "of SQL");
+    bb_parcel_release(parcel);
+    settle(before, BB_DELIVERED);
+}
+
 static void of_those_what_has_become_somebody_elses_stays(void **state) {
     (void)state;
     put_many();
@@ -232,6 +273,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(
             what_cannot_be_leased_at_once_keeps_its_place_among_what_can, begin, end),
         cmocka_unit_test_setup_teardown(what_was_leased_together_ends_together, begin, end),
+        cmocka_unit_test_setup_teardown(with_the_newest_event_its_row_stays_empty, begin, end),
+        cmocka_unit_test_setup_teardown(what_nobody_can_read_does_not_disturb_those_around_it,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(of_those_what_has_become_somebody_elses_stays, begin, end),
         cmocka_unit_test_setup_teardown(of_those_what_goes_on_or_is_dead_stays, begin, end),
         cmocka_unit_test_setup_teardown(an_event_stays_for_its_others, begin, end),
