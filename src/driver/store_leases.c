@@ -2,7 +2,19 @@
 
 #include <utlist.h>
 
+#include "delivery/retry.h"
 #include "driver/store_memory.h"
+
+/* ---- looks ---- */
+
+void bb_looks_note(struct bb_looks *looks, bool is_changed, int64_t now_ms) {
+    looks->wait_ms = is_changed || looks->wait_ms == 0          ? BB_LOOKS_SHORTEST_MS
+                     : 2 * looks->wait_ms < BB_LOOKS_LONGEST_MS ? 2 * looks->wait_ms
+                                                                : BB_LOOKS_LONGEST_MS;
+    int64_t less_ms =
+        (int64_t)(bb_retry_chance(&looks->chance) % (uint64_t)(looks->wait_ms / 4 + 1));
+    looks->again_ms = bb_leases_later(now_ms, looks->wait_ms - less_ms);
+}
 
 /* ---- claims that have ended ---- */
 

@@ -17,6 +17,19 @@ enum {
     BB_LEASES_SUSPECT_MS = 100 /* between two looks for whether a suspect's turn has come */
 };
 
+/* When to look for what others have written: soon after they have, less and less often while they
+ * have not. */
+enum { BB_LOOKS_SHORTEST_MS = 50, BB_LOOKS_LONGEST_MS = 1000 };
+struct bb_looks {
+    int64_t again_ms;
+    int64_t wait_ms; /* before that; 0: no look has succeeded so far */
+    uint64_t chance; /* of the jitter */
+};
+
+/* A look has succeeded: the next is after the wait or, by chance, up to a quarter of it sooner, for
+ * many that look shall not look at once. */
+void bb_looks_note(struct bb_looks *looks, bool is_changed, int64_t now_ms);
+
 /* What a process says that has tables open which a later library has brought up to its version. */
 #define BB_LEASES_OUTDATED "its tables are of another version since it was opened"
 

@@ -81,7 +81,7 @@ static int postgres_attach(struct bb_store *store, const struct bb_store_host *h
         s->host = *host;
         s->offset_ms = host->wall_offset_ms + s->skew_ms;
         s->is_attached = s->has_news = true;
-        s->chance = (uint64_t)s->offset_ms ^ (uint64_t)(uintptr_t)s;
+        s->looks.chance = (uint64_t)s->offset_ms ^ (uint64_t)(uintptr_t)s;
     }
     unlock(s);
     return code;
@@ -98,7 +98,7 @@ static void postgres_detach(struct bb_store *store) {
     while (s->queues)
         free_queue(s, s->queues);
     s->host = (struct bb_store_host){0};
-    s->offset_ms = s->not_before_ms = s->back_off_ms = s->look_again_ms = s->renew_ms = 0;
+    s->offset_ms = s->not_before_ms = s->back_off_ms = s->looks.again_ms = s->renew_ms = 0;
     s->is_attached = false;
     unlock(s);
 }
@@ -129,7 +129,7 @@ static void wake(struct bb_postgres *s, struct bb_postgres_queue *q) {
 
 /* Though something in memory can be sent: there may always be something. */
 static bool must_write(const struct bb_postgres *s, int64_t now_ms) {
-    return bb_settled_is_due(&s->settled, now_ms) || now_ms >= s->look_again_ms ||
+    return bb_settled_is_due(&s->settled, now_ms) || now_ms >= s->looks.again_ms ||
            (s->posted.first && now_ms - s->posted.since_ms >= BB_LEASES_WRITE_MS) ||
            (s->has_news && now_ms - s->pass_ms >= s->config.gather_ms &&
             !bb_leases_are_enough(s->memory, now_ms));
@@ -283,7 +283,7 @@ static void postgres_settle(struct bb_store *store, struct bb_delivery *delivery
 /* ---- looking ---- */
 
 static int64_t pass_ms(const struct bb_postgres *s, int64_t now_ms) {
-    int64_t pass_ms = s->look_again_ms;
+    int64_t pass_ms = s->looks.again_ms;
     if (s->has_news || s->unmatched_count > 0 || has_flow_news_alone(s) || must_write(s, now_ms) ||
         bb_postgres_is_settled_alone(s))
         pass_ms = now_ms;

@@ -8,8 +8,6 @@
 #include "base/text.h"
 #include "driver/store_memory.h"
 
-enum { SHORTEST_MS = 50, LONGEST_MS = 1000 };
-
 /* ---- queues ---- */
 
 struct bb_postgres_queue *bb_postgres_find_queue(const struct bb_postgres *s, int64_t number) {
@@ -159,15 +157,6 @@ static bool refresh_stale(struct bb_postgres *s) {
 
 /* ---- others ---- */
 
-/* A little less than the longest, by chance: many that look shall not look at once. */
-static void look_later(struct bb_postgres *s, bool is_changed) {
-    s->wait_ms = is_changed || s->wait_ms == 0 ? SHORTEST_MS
-                 : 2 * s->wait_ms < LONGEST_MS ? 2 * s->wait_ms
-                                               : LONGEST_MS;
-    int64_t less_ms = (int64_t)(bb_retry_chance(&s->chance) % (uint64_t)(s->wait_ms / 4 + 1));
-    s->look_again_ms = bb_leases_later(s->now_ms, s->wait_ms - less_ms);
-}
-
 /* False: a later library has changed the tables. */
 static bool check_version(struct bb_postgres *s) {
     const PGresult *look = bb_postgres_db_result(&s->db, BB_PG_LOOK);
@@ -183,7 +172,7 @@ static void note_look(struct bb_postgres *s, bool is_changed) {
     bool had_news = s->has_news, has_own = s->unmatched_count > 0 || s->matched.count > 0;
     s->has_news = bb_postgres_db_int(look, 0, 0, 0) != 0 || has_own;
     s->has_expired |= bb_postgres_db_int(look, 0, 1, 0) != 0;
-    look_later(s, is_changed || had_news || s->has_news || s->has_expired);
+    bb_looks_note(&s->looks, is_changed || had_news || s->has_news || s->has_expired, s->now_ms);
 }
 
 /* What nobody knows yet. In a transaction of its own, so that nobody who adds one waits for more
@@ -207,7 +196,7 @@ static bool add_webhooks(struct bb_postgres *s) {
 /* Queues get their numbers, and it is seen whether somebody else has written, or a lease has run
  * out: one round trip, unless there is a webhook that nobody knows yet. */
 static bool look_around(struct bb_postgres *s) {
-    bool is_time = s->now_ms >= s->look_again_ms;
+    bool is_time = s->now_ms >= s->looks.again_ms;
     if (!is_time && !s->has_unnumbered)
         return true;
     bb_postgres_db_begin(&s->db, BB_PG_BEGIN_READING, BB_PG_SETTINGS);
@@ -243,7 +232,7 @@ static bool give_up(struct bb_postgres *s) {
     bb_postgres_forget_matches(s);
     bb_postgres_make_stale(s);
     s->has_news = true;
-    s->look_again_ms = s->now_ms;
+    s->looks.again_ms = s->now_ms;
     s->back_off_ms = s->back_off_ms == 0            ? FIRST_MS
                      : 2 * s->back_off_ms < MOST_MS ? 2 * s->back_off_ms
                                                     : MOST_MS;
@@ -310,11 +299,11 @@ static bool transact(struct bb_postgres *s, const struct task *task) {
 /* After it there are no news, unless there were more than one look takes, and none has to be
  * matched first. None at all may mean that somebody else has them right now. */
 static void note_news(struct bb_postgres *s, const struct bb_postgres_leased *leased) {
-    int64_t soon_ms = bb_leases_later(s->now_ms, SHORTEST_MS);
+    int64_t soon_ms = bb_leases_later(s->now_ms, BB_LOOKS_SHORTEST_MS);
     if (!leased->has_looked)
         return;
-    if (!leased->has_found && s->look_again_ms > soon_ms)
-        s->look_again_ms = soon_ms;
+    if (!leased->has_found && s->looks.again_ms > soon_ms)
+        s->looks.again_ms = soon_ms;
     s->has_news = leased->has_more && s->unmatched_count == 0;
 }
 

@@ -84,13 +84,11 @@ struct bb_postgres {
     bool has_expired;                                       /* leases, which are to be freed */
     bool has_flow_news;      /* a queue has ended attempts, or a pause of its own, to be written */
     bool has_others_pauses;  /* a queue has one */
-    int64_t look_again_ms;   /* for what others have written */
-    int64_t wait_ms;         /* between two looks: longer while nothing comes */
+    struct bb_looks looks;   /* for what others have written */
     int64_t renew_ms;        /* the leases, at this time */
     int64_t not_before_ms;   /* no pass: the last one failed */
     int64_t back_off_ms;     /* the longer, the more have failed in a row */
     int64_t now_ms, pass_ms; /* of the last call, and of the last pass */
-    uint64_t chance;         /* of the jitter */
 };
 
 /* What one transaction leases. */

@@ -77,6 +77,7 @@ static int sqlite_attach(struct bb_store *store, const struct bb_store_host *hos
     if (code == BB_OK) {
         s->host = *host;
         s->is_attached = s->has_news = true;
+        s->looks.chance = (uint64_t)host->wall_offset_ms ^ (uint64_t)(uintptr_t)s;
     }
     unlock(s);
     return code;
@@ -137,7 +138,8 @@ static bool needs_pass(const struct bb_sqlite *s, int64_t now_ms) {
     if (now_ms < s->not_before_ms)
         return false;
     return must_write(s, now_ms) || bb_settled_is_alone(s->settled.count, s->memory) ||
-           s->has_news || now_ms >= s->look_again_ms || (s->due.root && s->due.root->key <= now_ms);
+           s->has_news || now_ms >= s->looks.again_ms ||
+           (s->due.root && s->due.root->key <= now_ms);
 }
 
 /* While something in memory can be sent, only what has waited long enough is written. */
@@ -258,7 +260,7 @@ static void sqlite_settle(struct bb_store *store, struct bb_delivery *delivery,
 /* ---- looking ---- */
 
 static int64_t pass_ms(const struct bb_sqlite *s, int64_t now_ms) {
-    int64_t pass_ms = s->look_again_ms;
+    int64_t pass_ms = s->looks.again_ms;
     if (s->has_news || s->has_unmatched || must_write(s, now_ms) ||
         bb_settled_is_alone(s->settled.count, s->memory))
         pass_ms = now_ms;

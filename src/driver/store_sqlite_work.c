@@ -101,9 +101,8 @@ static bool free_expired(struct bb_sqlite *s) {
 
 /* Whether somebody else has written, or a lease may have run out. */
 static bool look_around(struct bb_sqlite *s) {
-    enum { SHORTEST_MS = 50, LONGEST_MS = 1000 };
     bool failed = false;
-    if (s->now_ms < s->look_again_ms)
+    if (s->now_ms < s->looks.again_ms)
         return true;
     sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_DATA_VERSION, "");
     int64_t version = bb_sqlite_db_step(row, &failed) ? sqlite3_column_int64(row, 0) : 0;
@@ -116,11 +115,7 @@ static bool look_around(struct bb_sqlite *s) {
     s->has_news |= is_changed;
     for (struct bb_sqlite_queue *q = s->queues; is_changed && q; q = q->next)
         q->is_stale = true;
-    /* 0: no look has succeeded so far */
-    s->wait_ms = is_changed || s->wait_ms == 0 ? SHORTEST_MS
-                 : 2 * s->wait_ms < LONGEST_MS ? 2 * s->wait_ms
-                                               : LONGEST_MS;
-    s->look_again_ms = bb_leases_later(s->now_ms, s->wait_ms);
+    bb_looks_note(&s->looks, is_changed, s->now_ms);
     return !failed;
 }
 

@@ -71,8 +71,7 @@ struct bb_sqlite {
     bool has_unmatched;    /* an event that was written by SQL waits to be matched */
     bool has_news;         /* events were put, or may have been */
     int64_t data_version;  /* changes when another connection has written */
-    int64_t look_again_ms; /* for what others have written */
-    int64_t wait_ms;       /* between two looks: longer while nothing comes */
+    struct bb_looks looks; /* for what others have written */
     int64_t renew_ms;      /* the leases, at this time */
     int64_t not_before_ms; /* no pass: the last one failed ... */
     int64_t again_ms;      /* ... so long before; 0: it did not */

@@ -16,7 +16,7 @@ struct member {
 };
 
 #define MEMBER(type, field, name, kind)                                                            \
-    { {name, sizeof name - 1}, kind, offsetof(type, field) }
+    { {name, sizeof(name) - 1}, kind, offsetof(type, field) }
 #define END_OF_MEMBERS                                                                             \
     { {NULL, 0}, TEXT, 0 }
 
