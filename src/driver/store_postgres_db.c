@@ -122,18 +122,18 @@ void bb_postgres_db_close(struct bb_postgres_db *db) {
     db->conninfo = NULL;
 }
 
-static int64_t wall_ms(void) {
+static int64_t read_ms(clockid_t clock) {
     struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static int64_t read_skew_ms(struct bb_postgres_db *db) {
     bb_postgres_db_send_sql(db, "SELECT " BB_PG_NOW_MS, "");
-    int64_t before = wall_ms();
+    int64_t before = read_ms(CLOCK_REALTIME);
     if (!bb_postgres_db_exchange(db))
         return 0;
-    int64_t after = wall_ms();
+    int64_t after = read_ms(CLOCK_REALTIME);
     return bb_postgres_db_int(db->results[0], 0, 0, after) - (before + (after - before) / 2);
 }
 
@@ -248,19 +248,15 @@ void bb_postgres_db_send_arrays(struct bb_postgres_db *db, enum bb_pg which, con
 
 /* Until there is something to read, or (`is_full`) to write; false: not before `end_ms`. */
 static bool wait_for(PGconn *handle, bool is_full, int64_t end_ms) {
-    struct timespec now;
     struct pollfd ready = {.fd = PQsocket(handle),
                            .events = (short)(POLLIN | (is_full ? POLLOUT : 0))};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t left = end_ms - ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    int64_t left = end_ms - read_ms(CLOCK_MONOTONIC);
     int count = left > 0 ? poll(&ready, 1, (int)left) : 0;
     return count > 0 || (count < 0 && errno == EINTR);
 }
 
 static int64_t answer_end_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + BB_PG_ANSWER_MS;
+    return read_ms(CLOCK_MONOTONIC) + BB_PG_ANSWER_MS;
 }
 
 /* What was sent is written, and an answer can be had without waiting. */

@@ -4,26 +4,6 @@
 
 #include "driver/store_sqlite_pass.h"
 
-/* ---- leases ---- */
-
-struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
-                                   int64_t event, const char *json) {
-    for (size_t i = leased ? leased->leases.count : 0; leased && i-- > 0;)
-        if (leased->leases.rows[i].claim.event == event)
-            return bb_parcel_retain(leased->leases.rows[i].parcel);
-    return bb_parcel_of_json(&s->config.mem, event, json, json ? strlen(json) : 0);
-}
-
-void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_delivery *row,
-                          int64_t due_ms) {
-    struct bb_sqlite_queue *q = row->queue->kept;
-    q->leased = q->lease == leased->leases.lease ? q->leased + 1 : 1;
-    q->lease = leased->leases.lease;
-    leased->leases.due_ms[leased->leases.count] = due_ms;
-    leased->leases.rows[leased->leases.count] = *row;
-    leased->leases.rows[leased->leases.count++].claim.lease = leased->leases.lease;
-}
-
 /* ---- new events ---- */
 
 /* One "order_key length:id," of the list of webhooks; false at its end. */
@@ -173,16 +153,16 @@ static bool fan_out(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
 }
 
 static struct fresh read_fresh(struct bb_sqlite *s, sqlite3_stmt *row) {
+    int64_t number = sqlite3_column_int64(row, 0);
     const char *webhooks = (const char *)sqlite3_column_text(row, 1);
     const char *json = (const char *)sqlite3_column_text(row, 4);
     struct fresh event = {
-        .number = sqlite3_column_int64(row, 0),
+        .number = number,
         .webhooks = bb_arena_copy(&s->scratch, webhooks ? webhooks : "",
                                   (size_t)sqlite3_column_bytes(row, 1)),
         .enqueued_ms = sqlite3_column_int64(row, 2),
         .due_ms = sqlite3_column_int64(row, 3),
-        .parcel = bb_parcel_of_json(&s->config.mem, sqlite3_column_int64(row, 0), json,
-                                    json ? strlen(json) : 0),
+        .parcel = bb_parcel_of_json(&s->config.mem, number, json, json ? strlen(json) : 0),
     };
     event.is_shared = has_several(event.webhooks);
     return event;

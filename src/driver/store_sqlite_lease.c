@@ -8,18 +8,35 @@
 
 enum { CLAIMS = 8, WEBHOOK }; /* columns */
 
+void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_delivery *row,
+                          int64_t due_ms) {
+    struct bb_sqlite_queue *q = row->queue->kept;
+    q->leased = q->lease == leased->leases.lease ? q->leased + 1 : 1;
+    q->lease = leased->leases.lease;
+    leased->leases.due_ms[leased->leases.count] = due_ms;
+    leased->leases.rows[leased->leases.count] = *row;
+    leased->leases.rows[leased->leases.count++].claim.lease = leased->leases.lease;
+}
+
+/* One for all deliveries of an event that are leased together. NULL: out of memory. */
+static struct bb_parcel *parcel_of(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
+                                   const struct bb_claim *claim, const char *json) {
+    for (size_t i = claim->is_shared ? leased->leases.count : 0; i-- > 0;)
+        if (leased->leases.rows[i].claim.event == claim->event)
+            return bb_parcel_retain(leased->leases.rows[i].parcel);
+    return bb_parcel_of_json(&s->config.mem, claim->event, json, json ? strlen(json) : 0);
+}
+
 /* Without its event, which somebody has taken away, it is one that cannot be read. */
 static bool read_event(struct bb_sqlite *s, struct bb_sqlite_leased *leased,
                        struct bb_delivery *delivery) {
     bool failed = false;
-    int64_t number = delivery->claim.event;
-    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_EVENT, "i", number);
+    sqlite3_stmt *row = bb_sqlite_db_bind(&s->db, BB_SQL_EVENT, "i", delivery->claim.event);
     bool is_there = bb_sqlite_db_step(row, &failed);
     delivery->claim.is_shared = is_there && sqlite3_column_int(row, 1) != 0;
     if (!failed)
-        delivery->parcel =
-            bb_sqlite_parcel(s, delivery->claim.is_shared ? leased : NULL, number,
-                             is_there ? (const char *)sqlite3_column_text(row, 0) : NULL);
+        delivery->parcel = parcel_of(s, leased, &delivery->claim,
+                                     is_there ? (const char *)sqlite3_column_text(row, 0) : NULL);
     sqlite3_reset(row);
     return delivery->parcel != NULL;
 }

@@ -5,11 +5,6 @@
 #include "driver/store_note.h"
 #include "driver/store_sqlite_work.h"
 
-/* The event as it is kept in memory, retained for the caller; one for all deliveries of an event
- * that are leased together (NULL: none is). NULL when out of memory. */
-struct bb_parcel *bb_sqlite_parcel(struct bb_sqlite *s, const struct bb_sqlite_leased *leased,
-                                   int64_t event, const char *json);
-
 /* The parcel's reference is taken over. */
 void bb_sqlite_add_leased(struct bb_sqlite_leased *leased, const struct bb_delivery *row,
                           int64_t due_ms);
