@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include <cmocka.h>
+#include <sys/wait.h>
 
 /* ---------------------------------------------------------------- notices -- */
 
@@ -249,4 +250,20 @@ void background_check_books(background *b) {
     assert_int_equal(stats.sent, b->sent);
     if (stats.in_flight == 0)
         assert_int_equal(stats.sent, server_requests(b->receiver));
+}
+
+/* ---- processes ---- */
+
+void background_use_own_process(background *b) {
+    server_stop(b->receiver);
+    b->receiver = server_start(&(server_options){.own_process = 1});
+}
+
+int background_wait_for_child(pid_t child) {
+    int ended = -1;
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    if (WIFSIGNALED(ended))
+        fail_msg("the child was ended by signal %d", WTERMSIG(ended));
+    return WEXITSTATUS(ended);
 }

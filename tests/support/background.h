@@ -4,6 +4,7 @@
 #define SUPPORT_BACKGROUND_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "support/posting.h"
 
@@ -46,6 +47,12 @@ typedef struct background {
 /* cmocka's setup and teardown: *state is a background with a receiver and no dispatcher yet. */
 int background_setup(void **state);
 int background_teardown(void **state);
+
+/* The receiver in a process of its own, which children of the test's reach too. */
+void background_use_own_process(background *b);
+
+/* The child's exit code; fails when a signal has ended it. */
+int background_wait_for_child(pid_t child);
 
 /* Makes the dispatcher from b->options (their notify is the fixture's). */
 void background_open(background *b);
